@@ -1,0 +1,122 @@
+// Package blob stores immutable bytes under the BLAKE3-256 of those bytes. A Store is a concrete type over a small Driver (a
+// folder, a bucket, memory); the Store hashes, checks and counts, a Driver only keeps bytes. Package blobtest is the suite that
+// every driver passes.
+//
+// Invariants:
+//
+//   - The name of a blob is the BLAKE3-256 of its bytes, always; equal bytes are stored once in a Store.
+//   - Commit returns nil only after the bytes survive power loss: spool, hash in one pass, sync, move into place, sync the folder.
+//   - A blob that was not committed is never visible, and what a crash leaves behind is removed when the driver is opened again.
+//   - Memory does not grow with the size of a blob.
+//
+// Example:
+//
+//	w, err := store.Create(ctx, blob.WriteOptions{})
+//	if err != nil { … }
+//	defer w.Discard() // no effect after Commit
+//	if _, err := io.Copy(w, body); err != nil { … }
+//	info, err := w.Commit(ctx) // info.Hash names the blob; info.SHA1 is the ETag clients know
+package blob
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+)
+
+// HashSize is the length of a Hash in bytes.
+const HashSize = 32
+
+var (
+	// ErrNotFound reports that the store has no such blob.
+	ErrNotFound = errors.New("blob: not found")
+	// ErrCorrupt reports that stored bytes do not have the name they are stored under.
+	ErrCorrupt = errors.New("blob: corrupt")
+	// ErrNoSpace reports that the device behind the store is full.
+	ErrNoSpace = errors.New("blob: no space left")
+	// ErrReadOnly reports that the store or its device refuses writes.
+	ErrReadOnly = errors.New("blob: read-only")
+)
+
+// Hash is the BLAKE3-256 of a blob's bytes: its name.
+type Hash [HashSize]byte
+
+// String gives the hash as 64 lower-case hex digits.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// IsZero reports whether h names nothing.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// ParseHash reads 64 hex digits.
+func ParseHash(s string) (Hash, error) {
+	var h Hash
+	if len(s) != 2*HashSize {
+		return Hash{}, fmt.Errorf("blob: hash of %d characters; want %d", len(s), 2*HashSize)
+	}
+	if _, err := hex.Decode(h[:], []byte(s)); err != nil {
+		return Hash{}, fmt.Errorf("blob: hash %q: %w", s, err)
+	}
+	return h, nil
+}
+
+// Info describes a committed blob. The digests beyond Hash are known to the writer only; Stat and List leave them empty.
+type Info struct {
+	Hash    Hash
+	Size    int64     // bytes
+	ModTime time.Time // when the blob came into the store
+	Digests Digests
+}
+
+// Digests are the checksums taken in the one pass of writing. SHA-1 and SHA-256 are always there; MD5 and SHA-512 when asked for.
+// All are lower-case hex, empty when not taken.
+type Digests struct {
+	SHA1   string `json:"sha1,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+	MD5    string `json:"md5,omitempty"`
+	SHA512 string `json:"sha512,omitempty"`
+}
+
+// WriteOptions tune one write; the zero value is a good default.
+type WriteOptions struct {
+	Size   int64 // bytes to come, when known; 0 means unknown. Only a hint
+	MD5    bool  // take MD5 as well
+	SHA512 bool  // take SHA-512 as well
+}
+
+// Spool is where a driver gathers the bytes of one blob before it has a name. It is used by one goroutine, except that ReadAt may
+// be called by others for bytes already written.
+type Spool interface {
+	io.Writer
+	io.ReaderAt
+	// Commit makes the bytes durable and visible as h, replacing nothing: when h exists already the spool is dropped.
+	Commit(ctx context.Context, h Hash) error
+	// Discard drops the bytes. It is safe after Commit and twice.
+	Discard() error
+}
+
+// Object is an open blob. It stays readable when the blob is deleted meanwhile. An Object that is a file also has
+// a method File() *os.File, so that the edge can use sendfile; the Object owns the file.
+type Object interface {
+	io.ReaderAt
+	io.Closer
+	// Size is the length in bytes.
+	Size() int64
+}
+
+// Driver keeps bytes under names. It does not hash and does not check.
+type Driver interface {
+	// Create starts a spool. It returns an error that wraps ErrNoSpace or ErrReadOnly where that is the cause.
+	Create(ctx context.Context, size int64) (Spool, error)
+	// Open opens a blob. ErrNotFound when absent.
+	Open(ctx context.Context, h Hash) (Object, error)
+	// Stat describes a blob. ErrNotFound when absent.
+	Stat(ctx context.Context, h Hash) (Info, error)
+	// Delete removes a blob. ErrNotFound when absent.
+	Delete(ctx context.Context, h Hash) error
+	// List delivers all blobs after the given name, in order of their names. It stops after the first error.
+	List(ctx context.Context, after Hash) iter.Seq2[Info, error]
+}
