@@ -1,0 +1,149 @@
+// Package formats states what a package ecosystem's protocol is to the rest of the program. A format says what its paths mean; the
+// engine (app/repository) does the rest: authorisation, policies, storing, caching, merging order, conditionals. Required is only
+// Format; everything else is an optional one-method ability found by type assertion.
+//
+// Formats know nothing of users, of HTTP servers, or of each other. A path is always decoded, begins with "/", and has no empty,
+// "." or ".." segments except a possible trailing "/".
+package formats
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
+)
+
+// Kind is how a repository gets its content.
+type Kind string
+
+// The kinds of repositories.
+const (
+	Hosted Kind = "hosted" // we own the content
+	Cache  Kind = "cache"  // pull-through copy of an upstream
+	Proxy  Kind = "proxy"  // ordered members behind one URL
+)
+
+// Repository is what a format sees of a repository.
+type Repository struct {
+	Name     string
+	Kind     Kind
+	Settings map[string]string // the format's own settings, for example versionPolicy=RELEASE
+	Strict   bool              // content must be what its name says
+}
+
+// Request is a client's request inside one repository.
+type Request struct {
+	Method   string // upper case for the methods that HTTP knows, else as sent
+	Path     string // decoded path inside the repository
+	Query    url.Values
+	RawQuery string
+	Header   http.Header
+	Body     io.Reader // nil when there is none; limited and deadline-guarded by the edge
+	Size     int64     // Content-Length in bytes; -1 when unknown
+	BaseURL  string    // external URL of the repository without a final slash
+}
+
+// Route says what kind of thing a path is.
+type Route uint8
+
+// The routes.
+const (
+	RouteNone      Route = iota // nothing of this format; see Item.Unmatched
+	RouteAsset                  // a stored file
+	RouteDocument               // a document that is stored, or generated or merged when the format can (metadata, indexes)
+	RouteListing                // a directory-like URL
+	RouteOperation              // an endpoint that is not "store this path"; needs Operator
+)
+
+// Item is what a path means in a repository.
+type Item struct {
+	Path                string // asset path
+	Route               Route
+	Class               string // route class for metrics, a small closed set per format, for example "artifact"
+	AssetKind           string // the format's word, stored with the asset
+	Component           *catalog.Coordinates
+	Attributes          map[string]string // stored with the asset
+	ComponentAttributes map[string]string // stored with the component
+	ContentType         string            // forced; "" means by name and bytes
+	Mutable             bool              // may be overwritten under the write policy "once"
+	Metadata            bool              // ages by metadata max age, not by content max age
+	MD5                 bool              // take MD5 too
+	SHA512              bool              // take SHA-512 too
+	Methods             []string          // methods this route allows in this kind of repository, for 405; nil means the engine's default
+}
+
+// Format is a package ecosystem's protocol.
+type Format interface {
+	// Name is the id users know, for example "maven2".
+	Name() string
+	// Classify says what a path means. It never fails: an alien path is RouteNone.
+	Classify(r Repository, path string) Item
+}
+
+// Admitter refuses paths by the repository's layout and version policy.
+type Admitter interface {
+	// Admit returns nil or an *Error. write tells a PUT or DELETE from a read.
+	Admit(r Repository, it Item, write bool) error
+}
+
+// Generator makes a document from the catalog: an archetype catalog, a simple index, a package list.
+type Generator interface {
+	// Generate returns the document, or ErrNotGenerated when this item is none that is generated here and now.
+	Generate(ctx context.Context, r Repository, it Item, src Source) (*Document, error)
+}
+
+// Merger makes one document out of the members' documents of a proxy.
+type Merger interface {
+	// Merges reports whether the item is merged at all; else the first member that has it answers.
+	Merges(r Repository, it Item) bool
+	// Merge joins the documents, in member order. At least one is given.
+	Merge(ctx context.Context, r Repository, it Item, docs []*Document) (*Document, error)
+}
+
+// Verifier checks a body against what the format promises, before it is committed.
+type Verifier interface {
+	// Verify returns nil or an *Error. body reads the whole spooled content; info has its digests.
+	Verify(ctx context.Context, r Repository, it Item, body io.ReaderAt, info blob.Info) error
+}
+
+// Promiser names the sibling document in which an upstream promises an asset's digest, for example foo.jar.sha1.
+type Promiser interface {
+	// Promise returns the sibling's path and the algorithm ("sha1", "sha256", "sha512", "md5"); "" when there is none.
+	Promise(r Repository, it Item) (path, algorithm string)
+}
+
+// Source is read access to one repository's content, for generators.
+type Source interface {
+	// Content is the repository's catalog tree.
+	Content() *catalog.Content
+	// Open opens an asset's bytes. The caller closes it.
+	Open(ctx context.Context, a *catalog.Asset) (blob.Object, error)
+}
+
+// Document is a body small enough to be made in memory, bounded by the format's limits.
+type Document struct {
+	Body         []byte
+	ContentType  string
+	LastModified time.Time // zero means now
+	Member       string    // for Merge: the member it came from
+}
+
+// Response is a finished answer. Nothing below the edge writes to a connection.
+type Response struct {
+	Status int
+	Reason string // reason phrase; "" means the standard one
+	Header http.Header
+	Body   Body
+}
+
+// Body is one of: nothing, a blob, bytes, or a stream.
+type Body struct {
+	Blob   *catalog.BlobRef // opened by the edge, through the engine's blob stores
+	Bytes  []byte
+	Stream io.ReadCloser // closed by the edge
+	Size   int64         // bytes; -1 when a stream's length is unknown
+}
