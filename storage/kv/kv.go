@@ -8,7 +8,8 @@
 //   - A batch whose condition fails changes nothing and returns an error that wraps ErrConflict.
 //   - There is no order and no atomic scan across partitions.
 //   - A scan that could not read everything ends with an error; it never ends early in silence.
-//   - A counter at zero is absent: Get answers ErrNotFound and Scan passes it over.
+//   - A counter at zero is absent: Get answers ErrNotFound, Scan passes it over, and conditions see no row.
+//   - Versions of one row never repeat, not even after the row was deleted and made again.
 //
 // Example:
 //
@@ -40,8 +41,15 @@ var (
 	ErrConflict = errors.New("kv: conflict")
 	// ErrClosed reports use after Close.
 	ErrClosed = errors.New("kv: closed")
-	// ErrReadOnly reports a write to a store whose disk or database refuses writes; the store must be reopened.
+	// ErrReadOnly reports a write to a store whose disk or database refuses writes; reads go on. Unless ErrNoSpace matches
+	// too, the store must be reopened.
 	ErrReadOnly = errors.New("kv: read-only")
+	// ErrNoSpace reports a write that found no room on the disk. Nothing was changed; the same write succeeds once there is room.
+	ErrNoSpace = errors.New("kv: no space left")
+	// ErrNotCounter reports an Add to a row that holds a value; nothing was changed.
+	ErrNotCounter = errors.New("kv: row is no counter")
+	// ErrOverflow reports an Add whose sum does not fit 64 bits; nothing was changed.
+	ErrOverflow = errors.New("kv: counter overflow")
 )
 
 // Key names a row. Both parts hold arbitrary bytes; Partition is never empty.
@@ -161,9 +169,11 @@ func After(p string) string {
 type Driver interface {
 	// Get reads a row, strongly consistent. ErrNotFound when absent.
 	Get(ctx context.Context, k Key) (Entry, error)
-	// Scan delivers the rows of a range in order. Zero counters may be delivered. The sequence stops after the first error.
+	// Scan delivers the rows of a range in order: the rows as they were at one moment after the call where the database can
+	// do that, else each page as it was when read. Zero counters may be delivered. The sequence stops after the first error.
 	Scan(ctx context.Context, partition string, r Range) iter.Seq2[Entry, error]
-	// Apply commits 1..MaxBatch operations on distinct keys.
+	// Apply commits 1..MaxBatch operations on distinct keys. When it returns the error of a cancelled ctx, nothing was changed
+	// if the driver is embedded; over a network the outcome may be unknown.
 	Apply(ctx context.Context, ops []Op) error
 	// Close ends all work. Rows acknowledged before are kept.
 	Close() error

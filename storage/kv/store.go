@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -34,12 +35,12 @@ func (s *Store) Get(ctx context.Context, k Key) (Entry, error) {
 func (s *Store) Count(ctx context.Context, k Key) (int64, error) {
 	e, err := s.Get(ctx, k)
 	switch {
-	case err == ErrNotFound:
+	case errors.Is(err, ErrNotFound):
 		return 0, nil
 	case err != nil:
 		return 0, err
 	case !e.IsCount:
-		return 0, fmt.Errorf("kv: %q/%q is no counter", k.Partition, k.Sort)
+		return 0, fmt.Errorf("%w: %q/%q", ErrNotCounter, k.Partition, k.Sort)
 	}
 	return e.Counter, nil
 }
