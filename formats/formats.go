@@ -140,10 +140,11 @@ type Response struct {
 	Body   Body
 }
 
-// Body is one of: nothing, a blob, bytes, or a stream.
+// Body is one of: nothing, a part of a blob, bytes, or a stream.
 type Body struct {
-	Blob   *catalog.BlobRef // opened by the edge, through the engine's blob stores
+	Blob   *catalog.BlobRef // opened by the edge through the engine, and not at all for HEAD
+	Offset int64            // first byte of the blob wanted
 	Bytes  []byte
 	Stream io.ReadCloser // closed by the edge
-	Size   int64         // bytes; -1 when a stream's length is unknown
+	Size   int64         // bytes of the body: of the wanted part of the blob, or of the stream; -1 when unknown
 }
