@@ -1,12 +1,13 @@
 // Package blob stores immutable bytes under the BLAKE3-256 of those bytes. A Store is a concrete type over a small Driver (a
-// folder, a bucket, memory); the Store hashes, checks and counts, a Driver only keeps bytes. Package blobtest is the suite that
-// every driver passes.
+// folder, a bucket, memory); the Store hashes and checks, a Driver only keeps bytes. Package blobtest is the suite that every
+// driver passes.
 //
 // Invariants:
 //
 //   - The name of a blob is the BLAKE3-256 of its bytes, always; equal bytes are stored once in a Store.
 //   - Commit returns nil only after the bytes survive power loss: spool, hash in one pass, sync, move into place, sync the folder.
-//   - A blob that was not committed is never visible, and what a crash leaves behind is removed when the driver is opened again.
+//   - Bytes without their final name are never visible, and what a crash leaves behind is removed when the driver is opened again.
+//   - A visible blob is whole. A Commit that fails at the very end may leave one behind that nobody refers to: collection takes it.
 //   - Memory does not grow with the size of a blob.
 //
 // Example:
@@ -63,11 +64,11 @@ func ParseHash(s string) (Hash, error) {
 	return h, nil
 }
 
-// Info describes a committed blob. The digests beyond Hash are known to the writer only; Stat and List leave them empty.
+// Info describes a blob. The digests beyond Hash are known to the writer only; Stat, List and Verify leave them empty.
 type Info struct {
 	Hash    Hash
 	Size    int64     // bytes
-	ModTime time.Time // when the blob came into the store
+	ModTime time.Time // when the blob came into the store, for the first time or again
 	Digests Digests
 }
 
@@ -91,11 +92,13 @@ type WriteOptions struct {
 // be called by others for bytes already written.
 type Spool interface {
 	io.Writer
+	// ReadAt reads bytes already written. It works until Close, also after Commit.
 	io.ReaderAt
-	// Commit makes the bytes durable and visible as h, replacing nothing: when h exists already the spool is dropped.
+	// Commit makes the bytes durable and visible as h. When a blob h of the same size is there already, that one is kept, made
+	// as durable and given a new ModTime; one of another size is damaged and is replaced. Commit is called at most once.
 	Commit(ctx context.Context, h Hash) error
-	// Discard drops the bytes. It is safe after Commit and twice.
-	Discard() error
+	// Close releases the spool. The bytes are dropped unless they were committed.
+	Close() error
 }
 
 // Object is an open blob. It stays readable when the blob is deleted meanwhile. An Object that is a file also has
