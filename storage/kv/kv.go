@@ -28,10 +28,11 @@ import (
 
 // Limits that hold for every driver; they are those of a DynamoDB-compatible table.
 const (
-	MaxBatch     = 100       // operations in one Apply
-	MaxPartition = 1024      // bytes of a partition name
-	MaxSort      = 1024      // bytes of a sort key
-	MaxValue     = 350 << 10 // bytes of a value
+	MaxBatch      = 100       // operations in one Apply
+	MaxBatchBytes = 3 << 20   // bytes of all keys and values in one Apply
+	MaxPartition  = 1024      // bytes of a partition name
+	MaxSort       = 1024      // bytes of a sort key
+	MaxValue      = 350 << 10 // bytes of a value
 )
 
 var (
@@ -129,7 +130,7 @@ func Check(k Key, version uint64) Op {
 // CheckAbsent makes the batch fail when the row exists.
 func CheckAbsent(k Key) Op { return Op{Kind: OpCheck, Key: k, If: IfAbsent} }
 
-// ConflictError tells which operation's condition failed. It matches ErrConflict.
+// ConflictError names the first row of a batch whose condition failed. It matches ErrConflict.
 type ConflictError struct {
 	Key Key
 }
@@ -175,7 +176,7 @@ type Driver interface {
 	// Apply commits 1..MaxBatch operations on distinct keys. When it returns the error of a cancelled ctx, nothing was changed
 	// if the driver is embedded; over a network the outcome may be unknown.
 	Apply(ctx context.Context, ops []Op) error
-	// Close ends all work. Rows acknowledged before are kept.
+	// Close ends all work; later calls return ErrClosed, another Close nil. Rows acknowledged before are kept.
 	Close() error
 }
 

@@ -106,6 +106,13 @@ func mergeOps(ops []Op) ([]Op, error) {
 	if len(merged) > MaxBatch {
 		return nil, fmt.Errorf("kv: batch of %d operations; at most %d", len(merged), MaxBatch)
 	}
+	size := 0
+	for i := range merged {
+		size += len(merged[i].Key.Partition) + len(merged[i].Key.Sort) + len(merged[i].Value)
+	}
+	if size > MaxBatchBytes {
+		return nil, fmt.Errorf("kv: batch of %d bytes; at most %d", size, MaxBatchBytes)
+	}
 	return merged, nil
 }
 

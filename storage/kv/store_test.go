@@ -22,6 +22,10 @@ func TestStoreRefusesBadArguments(t *testing.T) {
 	for i := range many {
 		many[i] = kv.Put(key(string(rune('a'+i))), nil)
 	}
+	heavy := make([]kv.Op, 10)
+	for i := range heavy {
+		heavy[i] = kv.Put(key(string(rune('a'+i))), make([]byte, kv.MaxValue))
+	}
 	tests := []struct {
 		name string
 		ops  []kv.Op
@@ -36,6 +40,7 @@ func TestStoreRefusesBadArguments(t *testing.T) {
 		{"same key twice", []kv.Op{kv.Put(key("a"), nil), kv.Delete(key("a"))}, "twice"},
 		{"add and put", []kv.Op{kv.Add(key("a"), 1), kv.Put(key("a"), nil)}, "twice"},
 		{"too many", many, "batch of 101 operations"},
+		{"too large", heavy, "batch of 3584020 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
