@@ -55,13 +55,14 @@ const (
 	RouteNone      Route = iota // nothing of this format; see Item.Unmatched
 	RouteAsset                  // a stored file
 	RouteDocument               // a document that is stored, or generated or merged when the format can (metadata, indexes)
-	RouteListing                // a directory-like URL
+	RouteListing                // a directory-like URL; for other methods than GET it is an asset like any other
 	RouteOperation              // an endpoint that is not "store this path"; needs Operator
 )
 
 // Item is what a path means in a repository.
 type Item struct {
 	Path                string // asset path
+	Title               string // how messages call it, for example without the leading "/"; "" means Path
 	Route               Route
 	Class               string // route class for metrics, a small closed set per format, for example "artifact"
 	AssetKind           string // the format's word, stored with the asset
@@ -74,6 +75,12 @@ type Item struct {
 	MD5                 bool              // take MD5 too
 	SHA512              bool              // take SHA-512 too
 	Methods             []string          // methods this route allows in this kind of repository, for 405; nil means the engine's default
+	Unmatched           ErrorKind         // RouteNone: the refusal, NotFound (also when zero) or Invalid
+	Indexes             []string          // RouteListing: names tried below the folder; nil means that the edge shows its landing page
+	Disposition         bool              // answers to GET carry Content-Disposition, from Settings["contentDisposition"]
+	Whole               bool              // ranges are ignored
+	Local               bool              // a cache does not ask its upstream for it, a proxy not its members
+	Source              string            // in a proxy that merges: path of the members' documents this one is made from; "" means Path
 }
 
 // Format is a package ecosystem's protocol.
@@ -124,11 +131,69 @@ type Source interface {
 	Open(ctx context.Context, a *catalog.Asset) (blob.Object, error)
 }
 
+// Rebuilder makes stored documents anew after components were deleted on purpose, for example Maven's version lists.
+type Rebuilder interface {
+	// Derived gives the paths of the documents that tell of a component, without their checksum files.
+	Derived(r Repository, c catalog.Coordinates) []string
+	// Rebuild gives the document at a path and its checksum files, each with its Path, to be stored; none when nothing is left to
+	// tell of, then what is stored at Path is deleted.
+	Rebuild(ctx context.Context, r Repository, path string, src Source) ([]*Document, error)
+}
+
+// Uploader takes components from a form: the REST API's upload or the user interface.
+type Uploader interface {
+	// UploadSpec describes the form.
+	UploadSpec() UploadSpec
+	// Plan checks the fields and says where each file goes. Its refusals are FieldErrors or *Error.
+	Plan(ctx context.Context, r Repository, u *Upload) ([]UploadTarget, error)
+}
+
+// UploadSpec describes a form. Every file has an implicit field for its content.
+type UploadSpec struct {
+	Multiple  bool // more than one file
+	Component []UploadField
+	Asset     []UploadField
+}
+
+// UploadField is one field of a form.
+type UploadField struct {
+	Name     string // as sent, for example "groupId"
+	Display  string // as messages call it, for example "Group ID"
+	Help     string
+	Group    string // heading
+	Boolean  bool   // else text
+	Optional bool
+}
+
+// Upload is a filled-in form. Values are trimmed; only fields of the form are there, and all that are not optional, unless
+// Plan can do without.
+type Upload struct {
+	Fields map[string]string
+	Files  []UploadFile
+}
+
+// UploadFile is one file of a form.
+type UploadFile struct {
+	Key    string // what sets it apart from the others, for example "1" for asset1
+	Fields map[string]string
+	Body   io.ReaderAt
+	Size   int64
+}
+
+// UploadTarget is where something of an upload goes.
+type UploadTarget struct {
+	Path string
+	File int    // index into Upload.Files; -1 when Body is what goes there
+	Body []byte // a generated document
+}
+
 // Document is a body small enough to be made in memory, bounded by the format's limits.
 type Document struct {
+	Path         string // for Rebuild
 	Body         []byte
 	ContentType  string
 	LastModified time.Time // zero means now
+	ETag         string    // from Merge: sent as it is, only on the answer that made the document
 	Member       string    // for Merge: the member it came from
 }
 
@@ -138,6 +203,8 @@ type Response struct {
 	Reason string // reason phrase; "" means the standard one
 	Header http.Header
 	Body   Body
+	// Landing asks the edge for its page about the repository; there is no Body then.
+	Landing bool
 }
 
 // Body is one of: nothing, a part of a blob, bytes, or a stream.
