@@ -68,8 +68,10 @@ type Item struct {
 	AssetKind           string // the format's word, stored with the asset
 	Component           *catalog.Coordinates
 	Attributes          map[string]string // stored with the asset
+	ComponentKind       string            // stored with the component; "" leaves what is there
 	ComponentAttributes map[string]string // stored with the component
-	ContentType         string            // forced; "" means by name and bytes
+	ContentType         string            // forced; "" means by name and bytes, see contenttype.Stored
+	Declared            bool              // without ContentType: the type is what the sender declared, else application/octet-stream
 	Mutable             bool              // may be overwritten under the write policy "once"
 	Metadata            bool              // ages by metadata max age, not by content max age
 	MD5                 bool              // take MD5 too
@@ -115,6 +117,13 @@ type Merger interface {
 type Verifier interface {
 	// Verify returns nil or an *Error. body reads the whole spooled content; info has its digests.
 	Verify(ctx context.Context, r Repository, it Item, body io.ReaderAt, info blob.Info) error
+}
+
+// Describer completes an item with what only its body tells, for example the packaging that a POM declares. It is called after
+// Verify, for everything that is to be stored.
+type Describer interface {
+	// Describe returns the item with more attributes. It never refuses: from a body that it cannot read it takes nothing.
+	Describe(ctx context.Context, r Repository, it Item, body io.ReaderAt, info blob.Info) Item
 }
 
 // Promiser names the sibling document in which an upstream promises an asset's digest, for example foo.jar.sha1.
