@@ -10,3 +10,137 @@
 //   - A repository refers to its content by the id of a tree of partitions, not by its own name: a clone or snapshot can share a
 //     tree instead of copying it.
 package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+var (
+	// ErrNotFound reports that a path, component or folder does not exist.
+	ErrNotFound = errors.New("catalog: not found")
+	// ErrConflict reports that the condition of a write did not hold; nothing was changed.
+	ErrConflict = errors.New("catalog: conflict")
+	// ErrInvalid reports an asset or an argument that cannot be stored.
+	ErrInvalid = errors.New("catalog: invalid")
+	// ErrDropped reports a write to a content tree that is being removed.
+	ErrDropped = errors.New("catalog: content dropped")
+	// ErrTrimmed reports that the change feed no longer holds what follows the given sequence: start over from the assets.
+	ErrTrimmed = errors.New("catalog: change feed trimmed")
+)
+
+// Options tune a Catalog; zero members mean the documented default.
+type Options struct {
+	DownloadInterval time.Duration    // an asset's last download is written at most once in so long; default 12 h
+	FlushInterval    time.Duration    // how long downloads wait in memory before they are written; default 30 s
+	FeedRetention    time.Duration    // how long entries of the change feed are kept; default 7 days
+	CacheBytes       int64            // memory for hot assets; default 16 MiB, negative for none
+	Now              func() time.Time // default time.Now
+	Logger           *slog.Logger     // for what goes wrong in the background; default discards
+}
+
+// Catalog keeps the records of all repositories' content. All methods may be called from many goroutines.
+type Catalog struct {
+	store *kv.Store
+	opts  Options
+	feed  sequencer
+
+	contended sync.Mutex // taken by writes that met conflict after conflict
+
+	mu    sync.RWMutex
+	trees map[string]*Content
+}
+
+// New makes a catalog over a store, which stays the caller's to close, after Close.
+func New(store *kv.Store, opts *Options) *Catalog {
+	c := &Catalog{store: store, trees: make(map[string]*Content)}
+	if opts != nil {
+		c.opts = *opts
+	}
+	c.opts.DownloadInterval = orDefault(c.opts.DownloadInterval, 12*time.Hour)
+	c.opts.FlushInterval = orDefault(c.opts.FlushInterval, 30*time.Second)
+	c.opts.FeedRetention = orDefault(c.opts.FeedRetention, 7*24*time.Hour)
+	c.opts.CacheBytes = orDefault(c.opts.CacheBytes, 16<<20)
+	if c.opts.Now == nil {
+		c.opts.Now = time.Now
+	}
+	if c.opts.Logger == nil {
+		c.opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// Content gives the tree with an id, which need not exist yet: the first Put makes it. Ids are never reused after a Drop.
+func (c *Catalog) Content(id string) *Content {
+	c.mu.RLock()
+	t := c.trees[id]
+	c.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t = c.trees[id]; t == nil {
+		t = &Content{catalog: c, id: id, parts: newPartitions(id)}
+		c.trees[id] = t
+	}
+	return t
+}
+
+// Contents delivers the ids of all trees that exist, also those whose Drop has not ended.
+func (c *Catalog) Contents(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for e, err := range c.store.Scan(ctx, registryPartition, kv.Range{}) {
+			if !yield(e.Sort, wrap(err, "list contents")) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Flush writes what waits in memory: the times of downloads.
+func (c *Catalog) Flush(ctx context.Context) error { return nil }
+
+// Close ends background work and writes what waits in memory.
+func (c *Catalog) Close() error { return c.Flush(context.Background()) }
+
+// get reads a row and translates its absence.
+func (c *Catalog) get(ctx context.Context, partition, sort string) (kv.Entry, error) {
+	e, err := c.store.Get(ctx, kv.Key{Partition: partition, Sort: sort})
+	if errors.Is(err, kv.ErrNotFound) {
+		return kv.Entry{}, ErrNotFound
+	}
+	return e, err
+}
+
+// find is get for rows whose absence is no error: an absent row has Version 0.
+func (c *Catalog) find(ctx context.Context, partition, sort string) (kv.Entry, error) {
+	e, err := c.get(ctx, partition, sort)
+	if errors.Is(err, ErrNotFound) {
+		return kv.Entry{}, nil
+	}
+	return e, err
+}
+
+// wrap adds the operation to an error of the layer below, and leaves the catalog's own alone.
+func wrap(err error, operation string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("catalog: %s: %w", operation, err)
+}

@@ -19,9 +19,12 @@ type Coordinates struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Asset is a path in a repository with its blob and what is known about it.
+// Asset is a path in a repository with its blob and what is known about it. An Asset that the catalog returned is shared with
+// other readers: copy the struct before changing a field, and replace its maps and pointers instead of changing what they hold.
+// Times are kept in milliseconds.
 type Asset struct {
-	Path        string       // decoded, begins with "/"
+	Path        string       // decoded, begins with "/", at most MaxPath bytes, no NUL
+	Browse      string       // where it hangs in the browse tree; "" means at Path
 	Kind        string       // the format's word for what it is, may be empty
 	Component   *Coordinates // nil when it belongs to none
 	Blob        BlobRef
@@ -29,17 +32,17 @@ type Asset struct {
 	Digests     blob.Digests
 	ContentType string
 
-	Created        time.Time // first time this path was stored
-	BlobCreated    time.Time // when the present blob was stored: Last-Modified of hosted content
-	BlobUpdated    time.Time // when the path last got a blob
-	LastDownloaded time.Time // zero when never; kept with the precision of Options.DownloadInterval
+	Created        time.Time // first time this path was stored; zero in a Put means: as it was, or now
+	BlobCreated    time.Time // when the present blob was stored: Last-Modified of hosted content; zero in a Put means now
+	BlobUpdated    time.Time // when the path last got a blob; zero in a Put means now
+	LastDownloaded time.Time // zero when never; kept with the precision of Options.DownloadInterval; zero in a Put means: as it was
 	Uploader       string    // user id, "system" or "anonymous"
 	UploaderIP     string
 
 	Format   map[string]string // the format's attributes, as REST shows them
 	Upstream *Upstream         // only on assets of a cache
 
-	// ID is the number behind the REST id, set by the catalog, unique in the repository, never 0.
+	// ID is the number behind the REST id, set by the catalog, unique in the repository, positive as an int64, never 0.
 	ID uint64
 	// Version is the record's version for conditional updates; 0 on a new asset.
 	Version uint64
@@ -53,31 +56,43 @@ type Upstream struct {
 	Token        string    `json:"token,omitempty"`        // cache token of the repository at that time
 }
 
-// Component is a group/name/version that assets belong to.
+// Component is a group/name/version that assets belong to. It exists as long as it has an asset.
 type Component struct {
 	Coordinates
 	Kind          string
 	Created       time.Time
-	Updated       time.Time
+	Updated       time.Time         // when the record last changed
 	Attributes    map[string]string // the format's attributes
 	ID            uint64            // as Asset.ID
 	RecordVersion uint64            // record version for conditional updates
 }
 
-// Node is one entry of a folder in the browse tree.
+// Node is one entry of a folder in the browse tree. It is a folder, an asset, or both at once.
 type Node struct {
-	Name      string // last segment
-	Path      string // browse path without a final slash
-	Folder    bool   // has entries below it
-	Asset     string // asset path, when an asset hangs here
-	Component *Coordinates
+	Name   string // last segment; below the depth that the tree keeps, all that is left of the path
+	Path   string // browse path without a final slash, unless the asset's own path has one
+	Folder bool   // has entries below it
+	Count  int64  // assets beneath, when it is a folder
+	Asset  *Asset // the asset that hangs here, nil when there is none
 }
 
-// Usage counts what a repository or a blob store holds.
+// Usage counts what a repository holds.
 type Usage struct {
 	Assets     int64
 	Components int64
 	Bytes      int64 // sum of asset sizes; shared blobs count each time
+}
+
+// StoreUsage counts what the records of all repositories reach in one blob store.
+type StoreUsage struct {
+	Blobs int64 // distinct blobs
+	Bytes int64 // sum of their sizes
+}
+
+// Match is an asset found across repositories, with the content tree it is in.
+type Match struct {
+	Content string
+	Asset   *Asset
 }
 
 // Change is one entry of a repository's change feed.
@@ -96,3 +111,29 @@ const (
 	ChangePut    ChangeKind = "put"
 	ChangeDelete ChangeKind = "delete"
 )
+
+// PutCondition restricts a Put.
+type PutCondition uint8
+
+// The conditions of a Put.
+const (
+	PutAlways    PutCondition = iota // store it whatever is there
+	PutIfAbsent                      // the path must not exist
+	PutIfVersion                     // the path must exist with exactly Asset.Version
+)
+
+// PutOptions tune one Put. The zero value stores the asset whatever is there.
+type PutOptions struct {
+	If PutCondition
+	// ComponentKind is kept with the asset's component; "" leaves the component's kind as it is.
+	ComponentKind string
+	// ComponentAttributes are merged into the attributes of the asset's component.
+	ComponentAttributes map[string]string
+}
+
+// ComponentQuery selects components, in the bytewise order of group, name, version. The zero value selects all.
+type ComponentQuery struct {
+	Group *string      // only this group
+	Name  *string      // only this name; needs Group
+	After *Coordinates // only those behind this one, which need not exist any more
+}

@@ -1,0 +1,190 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+// Content is one repository's content: a named tree of partitions. All methods may be called from many goroutines.
+type Content struct {
+	catalog *Catalog
+	id      string
+	parts   partitions
+	state   atomic.Uint64 // version of the row in the registry; 0 when not known
+}
+
+// ID is the name of the tree.
+func (t *Content) ID() string { return t.id }
+
+// Asset reads the asset at a path. ErrNotFound when there is none.
+func (t *Content) Asset(ctx context.Context, path string) (*Asset, error) {
+	a, err := t.load(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("asset %q: %w", path, err)
+	}
+	return a, nil
+}
+
+// load reads an asset from the store.
+func (t *Content) load(ctx context.Context, path string) (*Asset, error) {
+	if !validPath(path) {
+		return nil, ErrNotFound
+	}
+	sort, _ := leafSort(path)
+	e, err := t.catalog.get(ctx, t.parts.assets, sort)
+	if err != nil {
+		return nil, err
+	}
+	a, err := decodeAsset(string(e.Value))
+	if err != nil {
+		return nil, err
+	}
+	a.Path, a.Version = strings.Clone(path), e.Version
+	return a, nil
+}
+
+// AssetByID reads the asset behind a number. ErrNotFound when there is none.
+func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
+	e, err := t.catalog.get(ctx, t.parts.ids, assetIDSort(id))
+	if err != nil {
+		return nil, fmt.Errorf("asset %d: %w", id, err)
+	}
+	return t.Asset(ctx, string(e.Value))
+}
+
+// Assets delivers all assets behind a path, which need not exist any more; "" means all. The order is stable: folder by folder,
+// and bytewise inside a folder.
+func (t *Content) Assets(ctx context.Context, after string) iter.Seq2[*Asset, error] {
+	r := kv.Range{}
+	if after != "" {
+		sort, _ := leafSort(after)
+		r.From = sort + "\x00"
+	}
+	return t.scanAssets(ctx, r)
+}
+
+// AssetsUnder delivers all assets whose path begins with a folder, first those right inside it. dir is a path with or without a
+// final slash; "/" means all.
+func (t *Content) AssetsUnder(ctx context.Context, dir string) iter.Seq2[*Asset, error] {
+	dir = strings.TrimSuffix(dir, "/")
+	if dir == "" {
+		return t.Assets(ctx, "")
+	}
+	return func(yield func(*Asset, error) bool) {
+		for _, prefix := range underPrefixes(dir) {
+			for a, err := range t.scanAssets(ctx, kv.Prefix(prefix)) {
+				if err == nil && !strings.HasPrefix(a.Path, dir+"/") {
+					continue // a shortened key's neighbour
+				}
+				if !yield(a, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// underPrefixes gives the key prefixes that hold every asset beneath a folder.
+func underPrefixes(dir string) []string {
+	head, rest := split(dir + "/x")
+	if head == dir {
+		return []string{dir + "\x00", dir + "/"}
+	}
+	prefix := head + "\x00" + strings.TrimSuffix(rest, "x")
+	return []string{prefix[:min(len(prefix), maxPathKey-32)]}
+}
+
+func (t *Content) scanAssets(ctx context.Context, r kv.Range) iter.Seq2[*Asset, error] {
+	return func(yield func(*Asset, error) bool) {
+		for e, err := range t.catalog.store.Scan(ctx, t.parts.assets, r) {
+			if err != nil {
+				yield(nil, wrap(err, "scan assets"))
+				return
+			}
+			if kind, _ := rowOf(&e); kind != rowAsset {
+				continue
+			}
+			a, err := assetOfRow(&e)
+			if !yield(a, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func assetOfRow(e *kv.Entry) (*Asset, error) {
+	a, err := decodeAsset(string(e.Value))
+	if err != nil {
+		return nil, fmt.Errorf("asset row %q: %w", e.Sort, err)
+	}
+	if a.Path == "" {
+		a.Path = pathOfSort(e.Sort)
+	}
+	a.Version = e.Version
+	return a, nil
+}
+
+// Browse delivers at most limit entries of a folder behind a name, in bytewise order of their names; limit 0 means all.
+// dir is a browse path with or without a final slash. A folder that does not exist gives ErrNotFound, except the root.
+func (t *Content) Browse(ctx context.Context, dir, after string, limit int) iter.Seq2[Node, error] {
+	dir = strings.TrimSuffix(dir, "/")
+	return func(yield func(Node, error) bool) {
+		if dir != "" {
+			if _, err := t.catalog.get(ctx, t.parts.assets, folderSort(dir)); err != nil {
+				yield(Node{}, fmt.Errorf("browse %q: %w", dir, err))
+				return
+			}
+		}
+		t.browse(ctx, dir, after, limit)(yield)
+	}
+}
+
+// Usage counts what the tree holds.
+func (t *Content) Usage(ctx context.Context) (Usage, error) {
+	var u Usage
+	for _, c := range []struct {
+		key kv.Key
+		to  *int64
+	}{
+		{kv.Key{Partition: t.parts.assets, Sort: rootSort}, &u.Assets},
+		{t.usageKey(usageComponent), &u.Components},
+		{t.usageKey(usageBytes), &u.Bytes},
+	} {
+		n, err := t.catalog.store.Count(ctx, c.key)
+		if err != nil {
+			return Usage{}, wrap(err, "usage of "+t.id)
+		}
+		*c.to = n
+	}
+	return u, nil
+}
+
+func (t *Content) usageKey(name string) kv.Key { return kv.Key{Partition: t.parts.usage, Sort: name} }
+
+// Revision is Generation of the whole tree.
+func (t *Content) Revision(ctx context.Context) (uint64, error) { return t.Generation(ctx, "/") }
+
+// Generation is a number that changes with every put and delete of an asset whose browse path is beneath a folder, at any depth:
+// a document made from these assets is current as long as the generation read before making it is still the same. It does not
+// change when only the last download or the upstream's state of an asset does. Generations can be compared for equality only;
+// that of a folder without assets is 0. Below the depth that the tree keeps folders have no generation of their own: ErrInvalid.
+func (t *Content) Generation(ctx context.Context, dir string) (uint64, error) {
+	dir = strings.TrimSuffix(dir, "/")
+	if kept, _ := split(dir + "/x"); kept != dir {
+		return 0, fmt.Errorf("%w: generation of %q: folder too deep", ErrInvalid, dir)
+	}
+	e, err := t.catalog.find(ctx, t.parts.assets, folderSort(dir))
+	if err != nil {
+		return 0, wrap(err, "generation")
+	}
+	return e.Version, nil
+}
+
+// Touch remembers that an asset was downloaded. It never waits for the store.
+func (t *Content) Touch(path string, at time.Time) {}

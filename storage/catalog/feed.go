@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+// sequencer hands out the sequences of the change feeds: nanoseconds since 1970, made unique and increasing. It knows the writes
+// that are under way, so that a reader of a feed never passes a sequence that may still appear.
+type sequencer struct {
+	mu       sync.Mutex
+	last     uint64
+	underWay map[uint64]struct{}
+}
+
+func (s *sequencer) begin(now time.Time) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = max(s.last+1, uint64(max(now.UnixNano(), 0)))
+	if s.underWay == nil {
+		s.underWay = make(map[uint64]struct{})
+	}
+	s.underWay[s.last] = struct{}{}
+	return s.last
+}
+
+func (s *sequencer) end(sequence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.underWay, sequence)
+}
+
+// raise makes all later sequences greater than one that was found in a feed, in case the clock was set back.
+func (s *sequencer) raise(sequence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = max(s.last, sequence)
+}
+
+// settled gives the sequence below which nothing can appear any more.
+func (s *sequencer) settled() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lowest := s.last + 1
+	for q := range s.underWay {
+		lowest = min(lowest, q)
+	}
+	return lowest
+}
+
+func feedSort(sequence uint64) string {
+	return string(binary.BigEndian.AppendUint64(nil, sequence))
+}
+
+func encodeChange(kind ChangeKind, path string) []byte {
+	letter := byte('p')
+	if kind == ChangeDelete {
+		letter = 'd'
+	}
+	return append([]byte{recordFormat, letter}, path...)
+}
+
+func changeOfRow(e *kv.Entry) (Change, error) {
+	if len(e.Sort) != 8 || len(e.Value) < 2 || e.Value[0] != recordFormat {
+		return Change{}, fmt.Errorf("change %x: %w", e.Sort, errRecord)
+	}
+	kind := ChangePut
+	if e.Value[1] == 'd' {
+		kind = ChangeDelete
+	}
+	return Change{
+		Sequence: hex.EncodeToString([]byte(e.Sort)),
+		Time:     time.Unix(0, int64(binary.BigEndian.Uint64([]byte(e.Sort)))).UTC(),
+		Kind:     kind,
+		Path:     string(e.Value[2:]),
+	}, nil
+}
+
+// Changes delivers the changes behind a sequence in order; "" means from the oldest that is kept. It ends at the newest change
+// that no write under way can precede. ErrTrimmed when changes behind the given sequence were trimmed already.
+func (t *Content) Changes(ctx context.Context, after string) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		r := kv.Range{To: feedSort(t.catalog.feed.settled())}
+		if after != "" {
+			raw, err := hex.DecodeString(after)
+			if err != nil || len(raw) != 8 {
+				yield(Change{}, fmt.Errorf("%w: sequence %q", ErrInvalid, after))
+				return
+			}
+			r.From = string(raw) + "\x00"
+			horizon, err := t.catalog.find(ctx, t.parts.usage, feedHorizon)
+			if err == nil && string(horizon.Value) > string(raw) {
+				err = ErrTrimmed
+			}
+			if err != nil {
+				yield(Change{}, wrap(err, "changes of "+t.id))
+				return
+			}
+		}
+		for e, err := range t.catalog.store.Scan(ctx, t.parts.feed, r) {
+			if err != nil {
+				yield(Change{}, wrap(err, "changes of "+t.id))
+				return
+			}
+			change, err := changeOfRow(&e)
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package catalog
+
+import (
+	"maps"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+// treeOps counts the asset in every folder above its browse path. A folder's counter is written even when its number stays, because
+// the version of its row is the folder's generation.
+func (w *write) treeOps() {
+	if w.old != nil {
+		w.folderOps(w.old, -1)
+	}
+	if w.new != nil {
+		w.folderOps(w.new, 1)
+	}
+	oldBrowse, newBrowse := "", ""
+	if w.old != nil {
+		oldBrowse = w.old.Browse
+	}
+	if w.new != nil {
+		newBrowse = w.new.Browse
+	}
+	if oldBrowse == newBrowse {
+		return
+	}
+	if oldBrowse != "" {
+		w.add(kv.Delete(w.pointerKey(oldBrowse)))
+	}
+	if newBrowse != "" {
+		w.add(kv.Put(w.pointerKey(newBrowse), append([]byte{pointerFormat}, w.new.Path...)))
+	}
+}
+
+func (w *write) folderOps(a *Asset, delta int64) {
+	eachFolder(a.browsePath(), func(sort string) {
+		w.add(kv.Add(kv.Key{Partition: w.t.parts.assets, Sort: sort}, delta))
+	})
+}
+
+func (w *write) pointerKey(browse string) kv.Key {
+	return kv.Key{Partition: w.t.parts.assets, Sort: pointerSort(browse, w.present().ID)}
+}
+
+// checksumOps enters the asset under each of its digests.
+func (w *write) checksumOps() error {
+	owner := ownerSuffix(w.t.id, w.present().ID)
+	for _, d := range digestSet {
+		was, is := "", ""
+		if w.old != nil {
+			was = *d.field(&w.old.Digests)
+		}
+		if w.new != nil {
+			is = *d.field(&w.new.Digests)
+		}
+		if was == is {
+			continue
+		}
+		for _, row := range []struct {
+			digest string
+			make   func(kv.Key) kv.Op
+		}{
+			{was, kv.Delete},
+			{is, func(k kv.Key) kv.Op { return kv.Put(k, nil) }},
+		} {
+			if row.digest == "" {
+				continue
+			}
+			prefix, err := checksumKey(d.name, row.digest)
+			if err != nil {
+				return err
+			}
+			w.add(row.make(kv.Key{Partition: checksumPartition, Sort: prefix + owner}))
+		}
+	}
+	return nil
+}
+
+// blobOps moves the asset's reference from one blob to another.
+func (w *write) blobOps() error {
+	if w.old != nil && w.new != nil && w.old.Blob == w.new.Blob {
+		return nil
+	}
+	owner := ownerSuffix(w.t.id, w.present().ID)
+	if w.new != nil {
+		w.add(kv.Put(refKey(w.new.Blob, owner), nil))
+		if err := w.acquireBlob(w.new); err != nil {
+			return err
+		}
+	}
+	if w.old != nil {
+		w.add(kv.Delete(refKey(w.old.Blob, owner)))
+		return w.releaseBlob(w.old)
+	}
+	return nil
+}
+
+func (w *write) acquireBlob(a *Asset) error {
+	key := countKey(a.Blob)
+	count, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	if err != nil {
+		return err
+	}
+	if count.Version != 0 {
+		w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: 1, If: kv.IfExists})
+		return nil
+	}
+	w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: 1, If: kv.IfAbsent})
+	w.storeOps(a, 1)
+	return nil
+}
+
+func (w *write) releaseBlob(a *Asset) error {
+	last, err := w.release(countKey(a.Blob))
+	if last {
+		w.storeOps(a, -1)
+	}
+	return err
+}
+
+func (w *write) storeOps(a *Asset, sign int64) {
+	w.add(kv.Add(storeBlobsKey(a.Blob.Store), sign))
+	w.add(kv.Add(storeBytesKey(a.Blob.Store), sign*a.Size))
+}
+
+// release takes one from a counter that other writes condition on, and tells whether it was the last.
+func (w *write) release(key kv.Key) (last bool, err error) {
+	count, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	switch {
+	case err != nil:
+		return false, err
+	case count.Version == 0:
+		// Another write may have removed the asset just now: the batch's own conditions find out.
+		w.add(kv.Op{Kind: kv.OpCheck, Key: key, If: kv.IfExists})
+		return false, nil
+	case count.Counter == 1:
+		w.add(kv.DeleteIf(key, count.Version))
+		return true, nil
+	}
+	w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: -1, If: kv.IfVersion, Version: count.Version})
+	return false, nil
+}
+
+func (w *write) usageOp() {
+	delta := int64(0)
+	if w.old != nil {
+		delta -= w.old.Size
+	}
+	if w.new != nil {
+		delta += w.new.Size
+	}
+	if delta != 0 {
+		w.add(kv.Add(w.t.usageKey(usageBytes), delta))
+	}
+}
+
+func (w *write) feedOp(sequence uint64) {
+	kind := ChangePut
+	if w.new == nil {
+		kind = ChangeDelete
+	}
+	key := kv.Key{Partition: w.t.parts.feed, Sort: feedSort(sequence)}
+	w.add(kv.PutNew(key, encodeChange(kind, w.path())))
+}
+
+// componentOps moves the asset from one component to another, or brings the attributes of its component up to date.
+func (w *write) componentOps() error {
+	var was, is *Coordinates
+	if w.old != nil {
+		was = w.old.Component
+	}
+	if w.new != nil {
+		is = w.new.Component
+	}
+	same := sameComponent(was, is)
+	if is != nil {
+		if err := w.joinComponent(is, !same); err != nil {
+			return err
+		}
+	}
+	if was != nil && !same {
+		return w.leaveComponent(was)
+	}
+	return nil
+}
+
+// joinComponent makes the component when it is not there, and merges attributes into it when it is.
+func (w *write) joinComponent(at *Coordinates, join bool) error {
+	sort, _ := coordSort(at)
+	key := kv.Key{Partition: w.t.parts.components, Sort: sort}
+	count := kv.Op{Kind: kv.OpAdd, Key: kv.Key{Partition: w.t.parts.members, Sort: sort}, Delta: 1, If: kv.IfExists}
+	e, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	if err != nil {
+		return err
+	}
+	if e.Version == 0 {
+		w.makeComponent(at, key)
+		count.If = kv.IfAbsent
+	} else if err := w.mergeComponent(&e, key); err != nil {
+		return err
+	}
+	if join {
+		w.add(count)
+		w.memberOp(sort, w.new.Path, true)
+	}
+	return nil
+}
+
+func (w *write) makeComponent(at *Coordinates, key kv.Key) {
+	now := w.now.UTC().Truncate(time.Millisecond)
+	c := &Component{
+		Coordinates: *at, Kind: w.opts.ComponentKind, Created: now, Updated: now,
+		Attributes: w.opts.ComponentAttributes, ID: number(coordString(at), w.componentNumbers),
+	}
+	w.add(kv.PutNew(key, encodeComponent(c)))
+	w.add(kv.PutNew(kv.Key{Partition: w.t.parts.ids, Sort: componentIDSort(c.ID)}, []byte(coordString(at))))
+	w.add(kv.Add(w.t.usageKey(usageComponent), 1))
+}
+
+func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
+	c, err := componentOfRow(e)
+	if err != nil {
+		return err
+	}
+	merged := maps.Clone(c.Attributes)
+	if merged == nil {
+		merged = make(map[string]string)
+	}
+	maps.Copy(merged, w.opts.ComponentAttributes)
+	kind := orDefault(w.opts.ComponentKind, c.Kind)
+	if kind == c.Kind && maps.Equal(merged, c.Attributes) {
+		return nil
+	}
+	c.Kind, c.Attributes, c.Updated = kind, merged, w.now
+	w.add(kv.PutIf(key, encodeComponent(c), e.Version))
+	return nil
+}
+
+// leaveComponent removes the asset from a component, and the component with its last asset.
+func (w *write) leaveComponent(at *Coordinates) error {
+	sort, _ := coordSort(at)
+	w.memberOp(sort, w.old.Path, false)
+	last, err := w.release(kv.Key{Partition: w.t.parts.members, Sort: sort})
+	if err != nil || !last {
+		return err
+	}
+	e, err := w.t.catalog.find(w.ctx, w.t.parts.components, sort)
+	if err != nil || e.Version == 0 { // gone meanwhile: the condition on the counter finds out
+		return err
+	}
+	c, err := componentOfRow(&e)
+	if err != nil {
+		return err
+	}
+	w.add(kv.DeleteIf(kv.Key{Partition: w.t.parts.components, Sort: sort}, e.Version))
+	w.add(kv.Delete(kv.Key{Partition: w.t.parts.ids, Sort: componentIDSort(c.ID)}))
+	w.add(kv.Add(w.t.usageKey(usageComponent), -1))
+	return nil
+}
+
+// memberOp enters the path into a component's assets, or takes it out.
+func (w *write) memberOp(component, path string, member bool) {
+	sort, shortened := memberSort(component, path)
+	key := kv.Key{Partition: w.t.parts.members, Sort: sort}
+	switch {
+	case !member:
+		w.add(kv.Delete(key))
+	case shortened:
+		w.add(kv.Put(key, []byte(path)))
+	default:
+		w.add(kv.Put(key, nil))
+	}
+}
