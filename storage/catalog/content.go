@@ -70,7 +70,7 @@ func (t *Content) Assets(ctx context.Context, after string) iter.Seq2[*Asset, er
 }
 
 // AssetsUnder delivers all assets whose path begins with a folder, first those right inside it. dir is a path with or without a
-// final slash; "/" means all.
+// final slash; "/" means all. An asset whose path is the folder's with a slash is beside the folder, not under it.
 func (t *Content) AssetsUnder(ctx context.Context, dir string) iter.Seq2[*Asset, error] {
 	dir = strings.TrimSuffix(dir, "/")
 	if dir == "" {
@@ -79,8 +79,8 @@ func (t *Content) AssetsUnder(ctx context.Context, dir string) iter.Seq2[*Asset,
 	return func(yield func(*Asset, error) bool) {
 		for _, prefix := range underPrefixes(dir) {
 			for a, err := range t.scanAssets(ctx, kv.Prefix(prefix)) {
-				if err == nil && !strings.HasPrefix(a.Path, dir+"/") {
-					continue // a shortened key's neighbour
+				if err == nil && (!strings.HasPrefix(a.Path, dir+"/") || len(a.Path) == len(dir)+1) {
+					continue // a neighbour with the same shortened key, or the folder's own document
 				}
 				if !yield(a, err) || err != nil {
 					return

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 
+	"entrepot/storage/blob"
 	"entrepot/storage/kv"
 )
 
@@ -28,6 +29,8 @@ const (
 
 	maxCoordKey = 512 // bytes of a key made of coordinates
 	maxPathKey  = 960 // bytes of a key made of a path
+
+	hashSize = blob.HashSize
 )
 
 // Partitions that belong to no content tree.
@@ -209,10 +212,19 @@ func refKey(ref BlobRef, owner string) kv.Key {
 	return kv.Key{Partition: blobPartition(ref.Store), Sort: string(ref.Hash[:]) + owner}
 }
 
+// refValue keeps the blob's size with the reference.
+func refValue(a *Asset) []byte { return binary.AppendUvarint(nil, uint64(a.Size)) }
+
 func storeBlobsKey(store string) kv.Key {
 	return kv.Key{Partition: storeUsagePartition, Sort: store + "\x00blobs"}
 }
 
 func storeBytesKey(store string) kv.Key {
 	return kv.Key{Partition: storeUsagePartition, Sort: store + "\x00bytes"}
+}
+
+// storeOfUsage gives the blob store that a row of the usage belongs to.
+func storeOfUsage(sort string) (store string, ok bool) {
+	store, _, ok = strings.Cut(sort, "\x00")
+	return store, ok
 }

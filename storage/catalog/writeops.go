@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -81,11 +82,14 @@ func (w *write) checksumOps() error {
 // blobOps moves the asset's reference from one blob to another.
 func (w *write) blobOps() error {
 	if w.old != nil && w.new != nil && w.old.Blob == w.new.Blob {
+		if w.old.Size != w.new.Size {
+			return fmt.Errorf("%w: size of a blob changed from %d to %d", ErrInvalid, w.old.Size, w.new.Size)
+		}
 		return nil
 	}
 	owner := ownerSuffix(w.t.id, w.present().ID)
 	if w.new != nil {
-		w.add(kv.Put(refKey(w.new.Blob, owner), nil))
+		w.add(kv.Put(refKey(w.new.Blob, owner), refValue(w.new)))
 		if err := w.acquireBlob(w.new); err != nil {
 			return err
 		}
