@@ -77,6 +77,7 @@ type Item struct {
 	MD5                 bool              // take MD5 too
 	SHA512              bool              // take SHA-512 too
 	Methods             []string          // methods this route allows in this kind of repository, for 405; nil means the engine's default
+	Only                []string          // methods that the path means something to; to others it is RouteNone. nil means all
 	Unmatched           ErrorKind         // RouteNone: the refusal, NotFound (also when zero) or Invalid
 	Indexes             []string          // RouteListing: names tried below the folder; nil means that the edge shows its landing page
 	Disposition         bool              // answers to GET carry Content-Disposition, from Settings["contentDisposition"]
