@@ -51,6 +51,13 @@ type Catalog struct {
 	store *kv.Store
 	opts  Options
 	feed  sequencer
+	cache *assetCache
+
+	touched  touches
+	flushing sync.Mutex    // held while downloads are written
+	wake     chan struct{} // asks for a flush before its time
+	stop     context.CancelFunc
+	ended    chan struct{} // closed when background work has ended
 
 	contended sync.Mutex // taken by writes that met conflict after conflict
 
@@ -58,9 +65,10 @@ type Catalog struct {
 	trees map[string]*Content
 }
 
-// New makes a catalog over a store, which stays the caller's to close, after Close.
+// New makes a catalog over a store and starts its background work, which ends with Close. The store stays the caller's to close,
+// after the catalog.
 func New(store *kv.Store, opts *Options) *Catalog {
-	c := &Catalog{store: store, trees: make(map[string]*Content)}
+	c := &Catalog{store: store, trees: make(map[string]*Content), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	if opts != nil {
 		c.opts = *opts
 	}
@@ -74,6 +82,10 @@ func New(store *kv.Store, opts *Options) *Catalog {
 	if c.opts.Logger == nil {
 		c.opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.cache = newAssetCache(max(c.opts.CacheBytes, 0))
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go c.background(ctx)
 	return c
 }
 
@@ -112,12 +124,6 @@ func (c *Catalog) Contents(ctx context.Context) iter.Seq2[string, error] {
 		}
 	}
 }
-
-// Flush writes what waits in memory: the times of downloads.
-func (c *Catalog) Flush(ctx context.Context) error { return nil }
-
-// Close ends background work and writes what waits in memory.
-func (c *Catalog) Close() error { return c.Flush(context.Background()) }
 
 // get reads a row and translates its absence.
 func (c *Catalog) get(ctx context.Context, partition, sort string) (kv.Entry, error) {

@@ -2,11 +2,11 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"entrepot/storage/kv"
 )
@@ -22,13 +22,22 @@ type Content struct {
 // ID is the name of the tree.
 func (t *Content) ID() string { return t.id }
 
-// Asset reads the asset at a path. ErrNotFound when there is none.
+// Asset reads the asset at a path. ErrNotFound when there is none. The asset is shared: see Asset.
 func (t *Content) Asset(ctx context.Context, path string) (*Asset, error) {
-	a, err := t.load(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("asset %q: %w", path, err)
+	k := cacheKey{t.id, path}
+	e, epoch := t.catalog.cache.get(k)
+	if e != nil {
+		return e.asset, e.err
 	}
-	return a, nil
+	a, err := t.load(ctx, path)
+	switch {
+	case err == nil:
+		t.catalog.cache.add(k, a, epoch)
+		return a, nil
+	case errors.Is(err, ErrNotFound):
+		t.catalog.cache.add(k, nil, epoch)
+	}
+	return nil, fmt.Errorf("asset %q: %w", path, err)
 }
 
 // load reads an asset from the store.
@@ -55,7 +64,11 @@ func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asset %d: %w", id, err)
 	}
-	return t.Asset(ctx, string(e.Value))
+	a, err := t.load(ctx, string(e.Value))
+	if err != nil {
+		return nil, fmt.Errorf("asset %d: %w", id, err)
+	}
+	return a, nil
 }
 
 // Assets delivers all assets behind a path, which need not exist any more; "" means all. The order is stable: folder by folder,
@@ -185,6 +198,3 @@ func (t *Content) Generation(ctx context.Context, dir string) (uint64, error) {
 	}
 	return e.Version, nil
 }
-
-// Touch remembers that an asset was downloaded. It never waits for the store.
-func (t *Content) Touch(path string, at time.Time) {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -113,6 +114,52 @@ func (t *Content) Changes(ctx context.Context, after string) iter.Seq2[Change, e
 			if !yield(change, err) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// trimInterval is how often old entries of the change feeds are removed.
+const trimInterval = time.Hour
+
+// TrimFeeds removes the entries of all change feeds that are older than Options.FeedRetention. It runs in the background too.
+func (c *Catalog) TrimFeeds(ctx context.Context) error {
+	oldest := c.opts.Now().Add(-c.opts.FeedRetention)
+	for e, err := range c.store.Scan(ctx, registryPartition, kv.Range{}) {
+		if err == nil && treeIsLive(&e) {
+			err = c.Content(e.Sort).trimFeed(ctx, e.Version, oldest)
+		}
+		if err != nil {
+			return wrap(err, "trim change feeds")
+		}
+	}
+	return nil
+}
+
+// trimFeed removes entries in batches, each with the new horizon, as long as the tree's row in the registry has a version.
+func (t *Content) trimFeed(ctx context.Context, registered uint64, oldest time.Time) error {
+	live := kv.Check(t.registryKey(), registered)
+	horizon := kv.Key{Partition: t.parts.usage, Sort: feedHorizon}
+	old := kv.Range{To: feedSort(uint64(max(oldest.UnixNano(), 0))), Limit: kv.MaxBatch - 2}
+	for {
+		ops := []kv.Op{live}
+		last := ""
+		for e, err := range t.catalog.store.Scan(ctx, t.parts.feed, old) {
+			if err != nil {
+				return err
+			}
+			ops = append(ops, kv.Delete(kv.Key{Partition: t.parts.feed, Sort: e.Sort}))
+			last = e.Sort
+		}
+		if last == "" {
+			return nil
+		}
+		ops = append(ops, kv.Put(horizon, []byte(last)))
+		err := t.catalog.store.Apply(ctx, ops...)
+		if errors.Is(err, kv.ErrConflict) {
+			return nil // the tree is being removed
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

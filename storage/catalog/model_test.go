@@ -174,7 +174,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := &fakeClock{now: testTime}
 		store := kv.New(memory.New())
-		c := New(store, &Options{Now: clock.Now, CacheBytes: rapid.SampledFrom([]int64{-1, 2000, 1 << 20}).Draw(t, "cache")})
+		c := New(store, &Options{Now: clock.Now, CacheBytes: rapid.SampledFrom([]int64{-1, 32 << 10, 1 << 20}).Draw(t, "cache")})
 		defer store.Close()
 		defer c.Close()
 		s := &machine{c: c, clock: clock, model: newModel()}
@@ -182,7 +182,7 @@ func TestModel(t *testing.T) {
 			"put":    s.put,
 			"delete": s.remove,
 			"drop":   s.drop,
-			//"touch":  s.touch,
+			"touch":  s.touch,
 			"":       s.check,
 		})
 	})

@@ -140,6 +140,7 @@ func (t *Content) write(ctx context.Context, path string, decide func(*write, *A
 			return err
 		}
 		err = w.commit()
+		t.catalog.cache.forget(cacheKey{t.id, path}) // also when the outcome is unknown
 		if err == nil {
 			done(w)
 			return nil
@@ -246,7 +247,7 @@ func sameComponent(a, b *Coordinates) bool {
 
 // registryOp makes the batch fail when the tree is removed meanwhile, and enters a new tree into the registry.
 func (w *write) registryOp() error {
-	key := kv.Key{Partition: registryPartition, Sort: w.t.id}
+	key := w.t.registryKey()
 	if version := w.t.state.Load(); version != 0 {
 		w.add(kv.Check(key, version))
 		return nil

@@ -1,0 +1,190 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+// maxTouchBytes bounds the downloads that wait in memory. Beyond it downloads are not remembered until the next flush.
+const maxTouchBytes = 4 << 20
+
+// touches are the downloads that were not written yet.
+type touches struct {
+	mu    sync.Mutex
+	times map[cacheKey]time.Time
+	bytes int
+}
+
+// add remembers a download, unless the memory is used up.
+func (b *touches) add(k cacheKey, at time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if was, ok := b.times[k]; ok {
+		if at.After(was) {
+			b.times[k] = at
+		}
+		return true
+	}
+	size := len(k.path) + 96
+	if b.bytes+size > maxTouchBytes {
+		return false
+	}
+	if b.times == nil {
+		b.times = make(map[cacheKey]time.Time)
+	}
+	b.times[cacheKey{k.content, strings.Clone(k.path)}] = at
+	b.bytes += size
+	return true
+}
+
+func (b *touches) take() map[cacheKey]time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	times := b.times
+	b.times, b.bytes = nil, 0
+	return times
+}
+
+// Touch remembers that an asset was downloaded. It never waits for the store: downloads are written in batches in the background, and
+// at most once in Options.DownloadInterval for one asset. A crash loses those that were not written yet.
+func (t *Content) Touch(path string, at time.Time) {
+	c := t.catalog
+	k := cacheKey{t.id, path}
+	e, _ := c.cache.get(k)
+	if e != nil && (e.asset == nil || at.UnixMilli()-e.touched.Load() < c.opts.DownloadInterval.Milliseconds()) {
+		return
+	}
+	if c.touched.add(k, at) {
+		if e != nil {
+			e.touched.Store(at.UnixMilli())
+		}
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Flush writes what waits in memory: the times of downloads.
+func (c *Catalog) Flush(ctx context.Context) error {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	times := c.touched.take()
+	for len(times) > 0 {
+		if err := c.flushSome(ctx, times); err != nil {
+			for k, at := range times {
+				c.touched.add(k, at)
+			}
+			return wrap(err, "flush downloads")
+		}
+	}
+	return nil
+}
+
+// flushSome writes a batch of downloads and takes them out of times.
+func (c *Catalog) flushSome(ctx context.Context, times map[cacheKey]time.Time) error {
+	batch := make(map[kv.Key]cacheKey)
+	var ops []kv.Op
+	var handled []cacheKey
+	for k, at := range times {
+		handled = append(handled, k)
+		op, due, err := c.touchOp(ctx, k, at)
+		if err != nil {
+			return err
+		}
+		if !due {
+			continue
+		}
+		ops = append(ops, op)
+		batch[op.Key] = k
+		if len(ops) == kv.MaxBatch {
+			break
+		}
+	}
+	for len(ops) > 0 {
+		err := c.store.Apply(ctx, ops...)
+		var conflict *kv.ConflictError
+		if !errors.As(err, &conflict) {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		// Somebody wrote the asset meanwhile; the next download will be remembered.
+		ops = withoutKey(ops, conflict.Key)
+	}
+	for _, k := range batch {
+		c.cache.forget(k)
+	}
+	for _, k := range handled {
+		delete(times, k)
+	}
+	return nil
+}
+
+func withoutKey(ops []kv.Op, key kv.Key) []kv.Op {
+	kept := ops[:0]
+	for _, op := range ops {
+		if op.Key != key {
+			kept = append(kept, op)
+		}
+	}
+	return kept
+}
+
+// touchOp makes the write of one download, when it is due.
+func (c *Catalog) touchOp(ctx context.Context, k cacheKey, at time.Time) (op kv.Op, due bool, err error) {
+	t := c.Content(k.content)
+	a, err := t.load(ctx, k.path)
+	if errors.Is(err, ErrNotFound) {
+		return kv.Op{}, false, nil
+	}
+	if err != nil {
+		return kv.Op{}, false, err
+	}
+	if !a.LastDownloaded.IsZero() && at.Sub(a.LastDownloaded) < c.opts.DownloadInterval {
+		return kv.Op{}, false, nil
+	}
+	a.LastDownloaded = at.UTC().Truncate(time.Millisecond)
+	sort, shortened := leafSort(k.path)
+	value, err := encodeAsset(a, shortened)
+	return kv.PutIf(kv.Key{Partition: t.parts.assets, Sort: sort}, value, a.Version), true, err
+}
+
+// background flushes and trims until the catalog is closed.
+func (c *Catalog) background(ctx context.Context) {
+	defer close(c.ended)
+	tick := time.NewTicker(c.opts.FlushInterval)
+	defer tick.Stop()
+	var trimmed time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-c.wake:
+		}
+		if err := c.Flush(ctx); err != nil && ctx.Err() == nil {
+			c.opts.Logger.Warn("downloads were not recorded", "error", err)
+		}
+		if now := c.opts.Now(); now.Sub(trimmed) >= trimInterval {
+			trimmed = now
+			if err := c.TrimFeeds(ctx); err != nil && ctx.Err() == nil {
+				c.opts.Logger.Warn("change feeds were not trimmed", "error", err)
+			}
+		}
+	}
+}
+
+// Close ends background work and writes what waits in memory.
+func (c *Catalog) Close() error {
+	c.stop()
+	<-c.ended
+	return c.Flush(context.Background())
+}
