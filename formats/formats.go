@@ -100,6 +100,12 @@ type Admitter interface {
 	Admit(r Repository, it Item, write bool) error
 }
 
+// Configurer knows the format's own settings of a repository.
+type Configurer interface {
+	// Configure returns the settings with the defaults of the kind filled in, or FieldErrors. It changes nothing in place.
+	Configure(kind Kind, settings map[string]string) (map[string]string, error)
+}
+
 // Generator makes a document from the catalog: an archetype catalog, a simple index, a package list.
 type Generator interface {
 	// Generate returns the document, or ErrNotGenerated when this item is none that is generated here and now.

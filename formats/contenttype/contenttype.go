@@ -17,7 +17,9 @@
 package contenttype
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"slices"
 	"strings"
@@ -206,4 +208,13 @@ func synonyms(t string) []string {
 		}
 	}
 	return nil
+}
+
+// ReadHead reads the first bytes of a body of the given size, as many as this package looks at.
+func ReadHead(body io.ReaderAt, size int64) ([]byte, error) {
+	head := make([]byte, min(size, HeadSize))
+	if n, err := body.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(head)) {
+		return nil, fmt.Errorf("contenttype: read the first bytes: %w", err)
+	}
+	return head, nil
 }
