@@ -96,7 +96,7 @@ type Format interface {
 
 // Admitter refuses paths by the repository's layout and version policy.
 type Admitter interface {
-	// Admit returns nil or an *Error. write tells a PUT or DELETE from a read.
+	// Admit returns nil or an *Error. write tells storing from reading and deleting.
 	Admit(r Repository, it Item, write bool) error
 }
 
@@ -150,7 +150,7 @@ type Source interface {
 // Rebuilder makes stored documents anew after components were deleted on purpose, for example Maven's version lists.
 type Rebuilder interface {
 	// Derived gives the paths of the documents that tell of a component, without their checksum files.
-	Derived(r Repository, c catalog.Coordinates) []string
+	Derived(r Repository, c catalog.Component) []string
 	// Rebuild gives the document at a path and its checksum files, each with its Path, to be stored; none when nothing is left to
 	// tell of, then what is stored at Path is deleted.
 	Rebuild(ctx context.Context, r Repository, path string, src Source) ([]*Document, error)
