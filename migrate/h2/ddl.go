@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -9,7 +10,7 @@ import (
 const maxColumns = 1 << 14
 
 // parseCreateTable parses a CREATE TABLE statement from its first word on. It gives nil for statements that create something else,
-// such as a view. storedOnly leaves out generated columns, which a script does not hold.
+// such as a view. storedOnly leaves out generated columns, which a script of H2 2.x does not hold (one of 1.4 does).
 func parseCreateTable(l *lexer, storedOnly bool) (*Table, error) {
 	if err := l.expect("CREATE"); err != nil {
 		return nil, err
@@ -31,6 +32,13 @@ func parseCreateTable(l *lexer, storedOnly bool) (*Table, error) {
 
 // parseTable parses from the table's name on.
 func parseTable(l *lexer, storedOnly bool) (*Table, error) {
+	if t, err := l.peek(); err != nil {
+		return nil, err
+	} else if t.is("IF") {
+		if err := errors.Join(l.expect("IF"), l.expect("NOT"), l.expect("EXISTS")); err != nil {
+			return nil, err
+		}
+	}
 	schema, name, err := parseName(l)
 	if err != nil {
 		return nil, err
@@ -86,7 +94,7 @@ func parseColumn(l *lexer) (c Column, generated, last bool, err error) {
 	if err != nil {
 		return c, false, false, err
 	}
-	if name.kind != tokenName {
+	if name.kind != tokenName && name.kind != tokenWord {
 		return c, false, false, damaged(name.offset, "%q where a column name belongs", clip(name.text))
 	}
 	c = Column{Name: name.text, Nullable: true}
@@ -159,6 +167,5 @@ func (c *Column) options(words []string) (generated bool) {
 	if i := strings.LastIndex(text, " NOT NULL "); i >= 0 && !strings.HasSuffix(text[:i], " IS") {
 		c.Nullable = false
 	}
-	return strings.Contains(text, " GENERATED ALWAYS AS ") && !strings.Contains(text, " AS IDENTITY ") ||
-		strings.HasPrefix(text, " AS ") // H2 1.4
+	return strings.Contains(text, " GENERATED ALWAYS AS ") && !strings.Contains(text, " AS IDENTITY ")
 }

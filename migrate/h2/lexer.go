@@ -327,10 +327,46 @@ func unescapeUnicode(s string) (string, error) {
 		if err != nil || r > utf8.MaxRune {
 			return "", fmt.Errorf("escape %q", rest[:skip+digits])
 		}
-		b.WriteRune(rune(r))
+		if utf16.IsSurrogate(rune(r)) { // half of a character: joinSurrogates looks for the other one
+			b.Write([]byte{0xe0 | byte(r>>12), 0x80 | byte(r>>6&0x3f), 0x80 | byte(r&0x3f)})
+		} else {
+			b.WriteRune(rune(r))
+		}
 		s = rest[skip+digits:]
 	}
 	return b.String(), nil
+}
+
+// joinSurrogates makes characters of the halves that unescapeUnicode leaves, which a script has where it cuts a large text into
+// pieces. A half alone becomes U+FFFD.
+func joinSurrogates(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); {
+		high := surrogateAt(s, i)
+		if high == 0 {
+			out = append(out, s[i])
+			i++
+			continue
+		}
+		i += 3
+		r := utf16.DecodeRune(high, surrogateAt(s, i))
+		if r != utf8.RuneError {
+			i += 3
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return string(out)
+}
+
+// surrogateAt gives the half character that is coded at s[i:], or 0.
+func surrogateAt(s string, i int) rune {
+	if i+3 > len(s) || s[i] != 0xed || s[i+1] < 0xa0 {
+		return 0
+	}
+	return 0xd000 | rune(s[i+1]&0x3f)<<6 | rune(s[i+2]&0x3f)
 }
 
 // unescapeJava resolves the backslash escapes of STRINGDECODE, which H2 1.4 writes.

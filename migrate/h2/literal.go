@@ -148,7 +148,19 @@ func (r *scriptReader) combine(t token) (any, error) {
 	if err != nil || t.text == "SYSTEM_COMBINE_BLOB" {
 		return b, err
 	}
-	return string(b), nil
+	text, err := wholeText(string(b))
+	if err != nil {
+		return nil, damaged(start, "large text %d: %v", id, err)
+	}
+	return text, nil
+}
+
+// wholeText makes text of UTF-8 with halves of characters in it.
+func wholeText(s string) (string, error) {
+	if s = joinSurrogates(s); !utf8.ValidString(s) {
+		return "", fmt.Errorf("it is not UTF-8")
+	}
+	return s, nil
 }
 
 // pieces reads the statements INSERT INTO SYSTEM_LOB_STREAM VALUES(id, part, text, bytes) from an offset on.
@@ -258,7 +270,7 @@ func (c *Column) fromText(t token) (any, error) {
 	case kindFloat:
 		v, err = strconv.ParseFloat(t.text, 64)
 	default:
-		v = t.text
+		v, err = wholeText(t.text)
 	}
 	if err != nil {
 		return nil, damaged(t.offset, "%s literal %q: %v", c.Type, clip(t.text), err)

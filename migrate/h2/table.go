@@ -192,7 +192,7 @@ func standardName(name string) string {
 		return "CHARACTER VARYING"
 	case "CHAR":
 		return "CHARACTER"
-	case "CLOB":
+	case "CLOB", "TEXT":
 		return "CHARACTER LARGE OBJECT"
 	case "BLOB":
 		return "BINARY LARGE OBJECT"

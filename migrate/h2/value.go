@@ -176,15 +176,15 @@ func (d *decoder) fixed16() (b [16]byte) {
 	return b
 }
 
-// label gives the text of an enumeration's value, which is stored as its number.
+// label gives the text of an enumeration's value, which is stored as its number from 1 on.
 func (d *decoder) label(c *Column, ordinal int32) string {
-	if d.err == nil && (ordinal < 0 || int(ordinal) >= len(c.labels)) {
+	if d.err == nil && (ordinal < 1 || int(ordinal) > len(c.labels)) {
 		d.fail("column %s has no label %d", c.Name, ordinal)
 	}
 	if d.err != nil {
 		return ""
 	}
-	return c.labels[ordinal]
+	return c.labels[ordinal-1]
 }
 
 func (d *decoder) array(c *Column, lobs *lobStore, depth int) []any {
