@@ -15,6 +15,7 @@
 package commitlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -158,16 +159,17 @@ func (l *Log) Append(buf []byte) error {
 	s := l.current()
 	frame.Finish(buf, l.next, s.salt)
 	if _, err := l.file.WriteAt(buf, s.size); err != nil {
+		err = fmt.Errorf("append to %s: %w", s.path(l.dir), err)
 		if !disk.IsNoSpace(err) {
 			l.breakOff(err)
 		}
 		l.shorten(s.size)
-		return fmt.Errorf("append to %s: %w", s.path(l.dir), err)
+		return cmp.Or(l.broken, err)
 	}
 	if err := l.file.Sync(); err != nil {
-		l.breakOff(err)
+		l.breakOff(fmt.Errorf("sync %s: %w", s.path(l.dir), err))
 		l.shorten(s.size)
-		return fmt.Errorf("sync %s: %w", s.path(l.dir), err)
+		return l.broken
 	}
 	l.grow(int64(len(buf)), 1)
 	return nil

@@ -1,0 +1,219 @@
+package leveldb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"entrepot/storage/kv"
+
+	"github.com/syndtr/goleveldb/leveldb"
+	ldberrors "github.com/syndtr/goleveldb/leveldb/errors"
+	"github.com/syndtr/goleveldb/leveldb/filter"
+	"github.com/syndtr/goleveldb/leveldb/opt"
+	"github.com/syndtr/goleveldb/leveldb/storage"
+)
+
+// appliedKey holds the number of the last frame in the index, eight bytes big-endian. It is written with the frame's rows, and
+// tables are made of the oldest rows first, so after a crash it names the last frame of which nothing is missing.
+const appliedKey = "\x00applied"
+
+// firstRow is where the rows begin behind the driver's own keys.
+var firstRow = []byte{1}
+
+// errNoIndex reports an index that must be built.
+var errNoIndex = errors.New("there is no index")
+
+// index is the goleveldb database. Writes come from one goroutine.
+type index struct {
+	db      *leveldb.DB
+	files   *tables
+	applied atomic.Uint64 // number of the last frame that readers see
+	damage  atomic.Pointer[error]
+}
+
+// openIndex opens the index in a folder. It returns errNoIndex when there is none, or one that was not built to the end.
+func openIndex(dir string, opts *Options) (*index, error) {
+	x, err := startIndex(dir, opts, true)
+	if err != nil {
+		return nil, err
+	}
+	applied, err := appliedIn(x.db)
+	if err == nil && applied == 0 {
+		err = errNoIndex
+	}
+	if err != nil {
+		return nil, errors.Join(err, x.close())
+	}
+	x.applied.Store(applied)
+	x.files.setApplied(applied)
+	x.files.setDurable(applied)
+	return x, nil
+}
+
+// appliedIn reads the number of the last frame; 0 means none.
+func appliedIn(db leveldb.Reader) (uint64, error) {
+	stored, err := db.Get([]byte(appliedKey), nil)
+	switch {
+	case errors.Is(err, leveldb.ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case len(stored) != 8:
+		return 0, fmt.Errorf("%w at %q", errBadRow, appliedKey)
+	}
+	return binary.BigEndian.Uint64(stored), nil
+}
+
+// createIndex makes an empty index in a folder that does not exist.
+func createIndex(dir string, opts *Options) (*index, error) { return startIndex(dir, opts, false) }
+
+func startIndex(dir string, opts *Options, mustExist bool) (*index, error) {
+	if _, err := os.Stat(dir); mustExist && os.IsNotExist(err) {
+		return nil, errNoIndex
+	}
+	stor, err := storage.OpenFile(dir, false)
+	if err != nil {
+		return nil, err
+	}
+	files := &tables{Storage: stor, boundary: make(map[int64]uint64)}
+	db, err := leveldb.Open(files, &opt.Options{
+		BlockCacheCapacity:           opts.CacheBytes,
+		WriteBuffer:                  opts.WriteBufferBytes,
+		OpenFilesCacheCapacity:       opts.OpenTables,
+		Filter:                       filter.NewBloomFilter(10),
+		CompactionTableSize:          4 << 20,
+		WriteL0SlowdownTrigger:       16,
+		WriteL0PauseTrigger:          24,
+		DisableSeeksCompaction:       true,
+		DisableLargeBatchTransaction: true,
+		ErrorIfMissing:               mustExist,
+	})
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			err = errNoIndex
+		}
+		return nil, errors.Join(err, stor.Close())
+	}
+	return &index{db: db, files: files}, nil
+}
+
+// mustRebuild tells errors that a new index cures from those of the operating system.
+func mustRebuild(err error) bool {
+	if errors.Is(err, errNoIndex) || errors.Is(err, errBadRow) {
+		return true
+	}
+	var inDB *ldberrors.ErrCorrupted
+	var inFiles *storage.ErrCorrupted
+	return errors.As(err, &inDB) || errors.As(err, &inFiles)
+}
+
+// get reads a row; one with Version 0 is absent.
+func (x *index) get(k kv.Key) (kv.Entry, error) {
+	stored, err := x.db.Get(appendKey(make([]byte, 0, 2+len(k.Partition)+len(k.Sort)), k), nil)
+	if errors.Is(err, leveldb.ErrNotFound) {
+		return kv.Entry{}, nil
+	}
+	if err != nil {
+		return kv.Entry{}, x.noted(fmt.Errorf("get %q/%q: %w", k.Partition, k.Sort, err))
+	}
+	row, err := decodeRow(k.Sort, stored)
+	return row, x.noted(err)
+}
+
+// noted remembers an error that tells of a damaged index.
+func (x *index) noted(err error) error {
+	if mustRebuild(err) {
+		x.damage.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// apply makes the rows in batch visible as those of a frame. batch is the caller's to reset.
+func (x *index) apply(batch *leveldb.Batch, number uint64) error {
+	batch.Put([]byte(appliedKey), binary.BigEndian.AppendUint64(nil, number))
+	if err := x.db.Write(batch, nil); err != nil {
+		return x.noted(fmt.Errorf("apply frame %d: %w", number, err))
+	}
+	x.applied.Store(number)
+	x.files.setApplied(number)
+	return nil
+}
+
+// durable is the last frame that is in the tables, so that the log up to it is not needed to open the index.
+func (x *index) durable() uint64 {
+	x.files.mu.Lock()
+	defer x.files.mu.Unlock()
+	return x.files.durable
+}
+
+func (x *index) close() error { return errors.Join(x.db.Close(), x.files.Storage.Close()) }
+
+// tables is goleveldb's storage without journals: the commit log is the journal. It also watches the journals that goleveldb
+// believes to write, because their life tells what has become durable: a new one begins when the rows in memory are to become a
+// table, and the old one is removed when that table is synced.
+type tables struct {
+	storage.Storage
+
+	mu       sync.Mutex
+	applied  uint64           // last frame written
+	journal  int64            // the one being written; 0 before the first
+	boundary map[int64]uint64 // last frame in each journal that is not removed yet
+	durable  uint64
+}
+
+func (t *tables) setApplied(number uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.applied = number
+}
+
+func (t *tables) setDurable(number uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.durable = number
+}
+
+// Create makes a file; a journal leads nowhere.
+func (t *tables) Create(fd storage.FileDesc) (storage.Writer, error) {
+	if fd.Type != storage.TypeJournal {
+		return t.Storage.Create(fd)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.journal != 0 {
+		t.boundary[t.journal] = t.applied
+	}
+	t.journal = fd.Num
+	return nowhere{}, nil
+}
+
+// Remove removes a file.
+func (t *tables) Remove(fd storage.FileDesc) error {
+	if fd.Type != storage.TypeJournal {
+		return t.Storage.Remove(fd)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.durable = max(t.durable, t.boundary[fd.Num])
+	delete(t.boundary, fd.Num)
+	return nil
+}
+
+// List finds files; there are no journals.
+func (t *tables) List(ft storage.FileType) ([]storage.FileDesc, error) {
+	return t.Storage.List(ft &^ storage.TypeJournal)
+}
+
+// Log drops goleveldb's messages.
+func (t *tables) Log(string) {}
+
+// nowhere is a journal that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Sync() error                 { return nil }
+func (nowhere) Close() error                { return nil }
