@@ -26,7 +26,7 @@ func (p Problem) String() string { return fmt.Sprintf("%s %q: %s", p.Content, p.
 // report problems that are none.
 func (c *Catalog) Check(ctx context.Context) iter.Seq2[Problem, error] {
 	return func(yield func(Problem, error) bool) {
-		k := &checker{catalog: c, ctx: ctx, yield: yield, refs: make(map[string]int64)}
+		k := &checker{catalog: c, ctx: ctx, yield: yield, refs: make(map[string]int64), trees: make(map[string]bool)}
 		if err := k.run(); err != nil && !errors.Is(err, errCheckEnded) {
 			yield(Problem{}, wrap(err, "check"))
 		}
@@ -41,6 +41,8 @@ type checker struct {
 	ctx     context.Context
 	yield   func(Problem, error) bool
 
+	trees map[string]bool // that the registry knows
+
 	// What the assets' records promise to be in the rows that all trees share.
 	sums int64
 	refs map[string]int64 // by blob store
@@ -51,6 +53,7 @@ func (k *checker) run() error {
 		if err != nil {
 			return err
 		}
+		k.trees[e.Sort] = true
 		if err := k.tree(k.catalog.Content(e.Sort), treeIsLive(&e)); err != nil {
 			return err
 		}
@@ -134,7 +137,7 @@ func (k *checker) checksumValid(sort string) (bool, error) {
 			continue
 		}
 		m, err := k.catalog.owned(k.ctx, sort[1+d.size:])
-		if err != nil {
+		if err != nil || !k.trees[m.Content] {
 			return false, ignoreAbsent(err)
 		}
 		prefix, err := checksumKey(d.name, *d.field(&m.Asset.Digests))
@@ -246,7 +249,7 @@ func (k *checker) surplusRefs(name string, found int64) error {
 		if ignoreAbsent(err) != nil {
 			return err
 		}
-		if err == nil && m.Asset.Blob.Store == name && string(m.Asset.Blob.Hash[:]) == e.Sort[:hashSize] {
+		if err == nil && k.trees[m.Content] && m.Asset.Blob.Store == name && string(m.Asset.Blob.Hash[:]) == e.Sort[:hashSize] {
 			continue
 		}
 		if err := k.report("", fmt.Sprintf("%x", e.Sort), "blob reference in %s of no asset", name); err != nil {

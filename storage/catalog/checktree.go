@@ -125,7 +125,7 @@ func (c *treeCheck) asset(e *kv.Entry, live bool) (hangs bool, err error) {
 	if err := c.shared(a); err != nil || !live {
 		return false, err
 	}
-	id := kv.Key{Partition: c.t.parts.ids, Sort: assetIDSort(a.ID)}
+	id := kv.Key{Partition: c.t.parts.ids, Sort: numberSort(assetLetter, a.ID)}
 	if err := c.row(c.t.id, a.Path, id, []byte(a.Path)); err != nil {
 		return false, err
 	}
@@ -189,7 +189,7 @@ func (c *treeCheck) componentRows() error {
 			}
 			continue
 		}
-		id := kv.Key{Partition: c.t.parts.ids, Sort: componentIDSort(component.ID)}
+		id := kv.Key{Partition: c.t.parts.ids, Sort: numberSort(componentLetter, component.ID)}
 		if err := c.row(c.t.id, where, id, []byte(coordString(&component.Coordinates))); err != nil {
 			return err
 		}

@@ -22,15 +22,38 @@ func (t *Content) Component(ctx context.Context, at Coordinates) (*Component, er
 
 // ComponentByID reads the component behind a number. ErrNotFound when there is none.
 func (t *Content) ComponentByID(ctx context.Context, id uint64) (*Component, error) {
-	e, err := t.catalog.get(ctx, t.parts.ids, componentIDSort(id))
+	e, err := t.catalog.get(ctx, t.parts.ids, numberSort(componentLetter, id))
 	if err != nil {
 		return nil, fmt.Errorf("component %d: %w", id, err)
 	}
+	return t.componentOfNumber(ctx, &e)
+}
+
+func (t *Content) componentOfNumber(ctx context.Context, e *kv.Entry) (*Component, error) {
 	at, ok := parseCoordinates(string(e.Value))
 	if !ok {
-		return nil, fmt.Errorf("component %d: %w", id, errRecord)
+		return nil, fmt.Errorf("component number %x: %w", e.Sort, errRecord)
 	}
 	return t.Component(ctx, at)
+}
+
+// ComponentsAfterID is AssetsAfterID for components.
+func (t *Content) ComponentsAfterID(ctx context.Context, id uint64) iter.Seq2[*Component, error] {
+	return func(yield func(*Component, error) bool) {
+		for e, err := range t.catalog.store.Scan(ctx, t.parts.ids, numbersAfter(componentLetter, id)) {
+			if err != nil {
+				yield(nil, wrap(err, "scan components"))
+				return
+			}
+			c, err := t.componentOfNumber(ctx, &e)
+			if errors.Is(err, ErrNotFound) {
+				continue // removed since the scan began
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func componentOfRow(e *kv.Entry) (*Component, error) {

@@ -60,7 +60,7 @@ func (t *Content) load(ctx context.Context, path string) (*Asset, error) {
 
 // AssetByID reads the asset behind a number. ErrNotFound when there is none.
 func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
-	e, err := t.catalog.get(ctx, t.parts.ids, assetIDSort(id))
+	e, err := t.catalog.get(ctx, t.parts.ids, numberSort(assetLetter, id))
 	if err != nil {
 		return nil, fmt.Errorf("asset %d: %w", id, err)
 	}
@@ -69,6 +69,26 @@ func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
 		return nil, fmt.Errorf("asset %d: %w", id, err)
 	}
 	return a, nil
+}
+
+// AssetsAfterID delivers all assets whose number is greater, in the order of their creation; 0 means all. It is the order for paging:
+// the next page is found also when the last asset of this one is removed meanwhile.
+func (t *Content) AssetsAfterID(ctx context.Context, id uint64) iter.Seq2[*Asset, error] {
+	return func(yield func(*Asset, error) bool) {
+		for e, err := range t.catalog.store.Scan(ctx, t.parts.ids, numbersAfter(assetLetter, id)) {
+			if err != nil {
+				yield(nil, wrap(err, "scan assets"))
+				return
+			}
+			a, err := t.load(ctx, string(e.Value))
+			if errors.Is(err, ErrNotFound) {
+				continue // removed since the scan began
+			}
+			if !yield(a, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Assets delivers all assets behind a path, which need not exist any more; "" means all. The order is stable: folder by folder,

@@ -15,8 +15,8 @@ const (
 	MaxPath = 16 << 10
 	// MaxContentID is the longest id of a content tree in bytes.
 	MaxContentID = 200
-	// MaxCoordinates is the longest group, name and version together, in bytes.
-	MaxCoordinates = 8 << 10
+	// MaxCoordinates is the longest group, name and version together, in bytes: some formats make them of the path.
+	MaxCoordinates = 2*MaxPath + 8<<10
 	// MaxStoreName is the longest name of a blob store in bytes.
 	MaxStoreName = 256
 )
@@ -173,18 +173,19 @@ func memberSort(component, path string) (sort string, shortened bool) {
 	return fit(component+"\x00"+path, maxPathKey)
 }
 
-// number hashes a path or coordinates into a positive int64. Attempts give other numbers, for the case of a collision.
-func number(s string, attempt int) uint64 {
-	b := make([]byte, 0, 256)
-	b = binary.AppendUvarint(b, uint64(attempt))
-	sum := sha256.Sum256(append(b, s...))
-	n := binary.BigEndian.Uint64(sum[:]) >> 1
-	return max(n, 1)
+// Rows of numbers: the letter tells assets from components.
+const (
+	assetLetter     = "a"
+	componentLetter = "c"
+)
+
+func numberSort(letter string, id uint64) string {
+	return string(binary.BigEndian.AppendUint64([]byte(letter), id))
 }
 
-func assetIDSort(id uint64) string { return string(binary.BigEndian.AppendUint64([]byte{'a'}, id)) }
-
-func componentIDSort(id uint64) string { return string(binary.BigEndian.AppendUint64([]byte{'c'}, id)) }
+func numbersAfter(letter string, id uint64) kv.Range {
+	return kv.Range{From: numberSort(letter, id) + "\x00", To: kv.After(letter)}
+}
 
 // ownerSuffix names an asset in the rows that all content trees share.
 func ownerSuffix(content string, id uint64) string {

@@ -89,41 +89,45 @@ func (c *Catalog) Flush(ctx context.Context) error {
 
 // flushSome writes a batch of downloads and takes them out of times.
 func (c *Catalog) flushSome(ctx context.Context, times map[cacheKey]time.Time) error {
-	batch := make(map[kv.Key]cacheKey)
 	var ops []kv.Op
 	var handled []cacheKey
+	bytes := 0
 	for k, at := range times {
 		handled = append(handled, k)
 		op, due, err := c.touchOp(ctx, k, at)
 		if err != nil {
 			return err
 		}
-		if !due {
-			continue
+		if due {
+			ops = append(ops, op)
+			bytes += len(op.Value)
 		}
-		ops = append(ops, op)
-		batch[op.Key] = k
-		if len(ops) == kv.MaxBatch {
+		if len(ops) == kv.MaxBatch || bytes > kv.MaxBatchBytes/4 {
 			break
 		}
 	}
-	for len(ops) > 0 {
-		err := c.store.Apply(ctx, ops...)
-		var conflict *kv.ConflictError
-		if !errors.As(err, &conflict) {
-			if err != nil {
-				return err
-			}
-			break
-		}
-		// Somebody wrote the asset meanwhile; the next download will be remembered.
-		ops = withoutKey(ops, conflict.Key)
-	}
-	for _, k := range batch {
-		c.cache.forget(k)
+	if err := c.applyTouches(ctx, ops); err != nil {
+		return err
 	}
 	for _, k := range handled {
+		c.cache.forget(k)
 		delete(times, k)
+	}
+	return nil
+}
+
+// applyTouches leaves out the assets that somebody else wrote meanwhile: their next download will be remembered.
+func (c *Catalog) applyTouches(ctx context.Context, ops []kv.Op) error {
+	for len(ops) > 0 {
+		err := c.store.Apply(ctx, ops...)
+		if !errors.Is(err, kv.ErrConflict) {
+			return err
+		}
+		var conflict *kv.ConflictError
+		if !errors.As(err, &conflict) {
+			return nil
+		}
+		ops = withoutKey(ops, conflict.Key)
 	}
 	return nil
 }

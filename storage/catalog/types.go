@@ -42,7 +42,8 @@ type Asset struct {
 	Format   map[string]string // the format's attributes, as REST shows them
 	Upstream *Upstream         // only on assets of a cache
 
-	// ID is the number behind the REST id, set by the catalog, unique in the repository, positive as an int64, never 0.
+	// ID is the number behind the REST id, set by the catalog when the path is first stored: positive as an int64, unique in the
+	// repository, greater than those of assets stored before.
 	ID uint64
 	// Version is the record's version for conditional updates; 0 on a new asset.
 	Version uint64

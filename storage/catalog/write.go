@@ -79,6 +79,10 @@ func (a *Asset) complete(old *Asset, now time.Time) {
 	if a.Browse == a.Path {
 		a.Browse = ""
 	}
+	for _, d := range digestSet {
+		digest := d.field(&a.Digests)
+		*digest = strings.ToLower(*digest)
+	}
 	if old != nil {
 		a.ID = old.ID
 		a.Created = orDefault(a.Created, old.Created)
@@ -148,7 +152,7 @@ func (t *Content) write(ctx context.Context, path string, decide func(*write, *A
 		if !errors.Is(err, kv.ErrConflict) {
 			return err
 		}
-		w.learn(err)
+		t.state.Store(0) // it may be the registry that changed
 	}
 	return fmt.Errorf("%w: gave up after %d attempts", ErrConflict, maxAttempts)
 }
@@ -163,26 +167,7 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
-	assetNumbers     int // asset numbers found taken
-	componentNumbers int // component numbers found taken
-}
-
-// learn takes from a conflict what the next attempt must do differently.
-func (w *write) learn(err error) {
-	var conflict *kv.ConflictError
-	known := errors.As(err, &conflict)
-	if !known || conflict.Key.Partition == registryPartition {
-		w.t.state.Store(0)
-	}
-	if known && conflict.Key.Partition != w.t.parts.ids {
-		return
-	}
-	if !known || conflict.Key.Sort[0] == 'a' {
-		w.assetNumbers++
-	}
-	if !known || conflict.Key.Sort[0] == 'c' {
-		w.componentNumbers++
-	}
+	sequence uint64 // of the attempt: its feed entry, and the number of what it creates
 }
 
 func (w *write) add(op kv.Op) { w.ops = append(w.ops, op) }
@@ -191,8 +176,13 @@ func (w *write) commit() error {
 	if err := w.registryOp(); err != nil {
 		return err
 	}
+	w.sequence = w.t.catalog.feed.begin(w.now)
+	defer w.t.catalog.feed.end(w.sequence)
 	if w.new != nil && w.old == nil {
-		w.new.ID = number(w.new.Path, w.assetNumbers)
+		w.new.ID = w.sequence
+	}
+	if w.new != nil && w.old != nil && w.new.Blob == w.old.Blob && w.new.Size != w.old.Size {
+		return fmt.Errorf("%w: size %d of a blob of %d bytes", ErrInvalid, w.new.Size, w.old.Size)
 	}
 	if err := w.assetOp(); err != nil {
 		return err
@@ -204,9 +194,7 @@ func (w *write) commit() error {
 		if err := w.contentOps(); err != nil {
 			return err
 		}
-		sequence := w.t.catalog.feed.begin(w.now)
-		defer w.t.catalog.feed.end(sequence)
-		w.feedOp(sequence)
+		w.feedOp()
 	}
 	return w.t.catalog.store.Apply(w.ctx, w.ops...)
 }
@@ -226,19 +214,12 @@ func (w *write) contentOps() error {
 }
 
 // sameContent reports whether two records of a path differ in no more than what reading and revalidating changes.
-func sameContent(a, b *Asset) bool {
-	x, y := *a, *b
-	for _, c := range []*Asset{&x, &y} {
-		c.Component, c.Format, c.Upstream, c.LastDownloaded, c.Version = nil, nil, nil, time.Time{}, 0
-	}
-	return sameRecord(&x, &y) && sameComponent(a.Component, b.Component) && maps.Equal(a.Format, b.Format)
-}
-
-func sameRecord(x, y *Asset) bool {
-	return x.Path == y.Path && x.Browse == y.Browse && x.Kind == y.Kind && x.Blob == y.Blob && x.Size == y.Size &&
-		x.Digests == y.Digests && x.ContentType == y.ContentType && x.Created.Equal(y.Created) &&
+func sameContent(x, y *Asset) bool {
+	return x.Browse == y.Browse && x.Kind == y.Kind && x.Blob == y.Blob && x.Digests == y.Digests &&
+		x.ContentType == y.ContentType && x.Created.Equal(y.Created) &&
 		x.BlobCreated.Equal(y.BlobCreated) && x.BlobUpdated.Equal(y.BlobUpdated) &&
-		x.Uploader == y.Uploader && x.UploaderIP == y.UploaderIP
+		x.Uploader == y.Uploader && x.UploaderIP == y.UploaderIP &&
+		sameComponent(x.Component, y.Component) && maps.Equal(x.Format, y.Format)
 }
 
 func sameComponent(a, b *Coordinates) bool {
@@ -279,16 +260,24 @@ func (w *write) assetOp() error {
 		return nil
 	}
 	value, err := encodeAsset(w.new, shortened)
+	if err == nil {
+		err = checkRecord(value)
+	}
 	if err != nil {
 		return err
-	}
-	if len(value) > kv.MaxValue {
-		return fmt.Errorf("%w: record of %d bytes", ErrInvalid, len(value))
 	}
 	if w.old == nil {
 		w.add(kv.PutNew(key, value))
 	} else {
 		w.add(kv.PutIf(key, value, w.old.Version))
+	}
+	return nil
+}
+
+// checkRecord refuses records that the store would not take.
+func checkRecord(record []byte) error {
+	if len(record) > kv.MaxValue {
+		return fmt.Errorf("%w: record of %d bytes; at most %d", ErrInvalid, len(record), kv.MaxValue)
 	}
 	return nil
 }
@@ -304,7 +293,7 @@ func (w *write) present() *Asset {
 }
 
 func (w *write) idOp() {
-	key := kv.Key{Partition: w.t.parts.ids, Sort: assetIDSort(w.present().ID)}
+	key := kv.Key{Partition: w.t.parts.ids, Sort: numberSort(assetLetter, w.present().ID)}
 	switch {
 	case w.old == nil:
 		w.add(kv.PutNew(key, []byte(w.new.Path)))

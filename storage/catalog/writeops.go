@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
@@ -82,9 +81,6 @@ func (w *write) checksumOps() error {
 // blobOps moves the asset's reference from one blob to another.
 func (w *write) blobOps() error {
 	if w.old != nil && w.new != nil && w.old.Blob == w.new.Blob {
-		if w.old.Size != w.new.Size {
-			return fmt.Errorf("%w: size of a blob changed from %d to %d", ErrInvalid, w.old.Size, w.new.Size)
-		}
 		return nil
 	}
 	owner := ownerSuffix(w.t.id, w.present().ID)
@@ -160,12 +156,12 @@ func (w *write) usageOp() {
 	}
 }
 
-func (w *write) feedOp(sequence uint64) {
+func (w *write) feedOp() {
 	kind := ChangePut
 	if w.new == nil {
 		kind = ChangeDelete
 	}
-	key := kv.Key{Partition: w.t.parts.feed, Sort: feedSort(sequence)}
+	key := kv.Key{Partition: w.t.parts.feed, Sort: feedSort(w.sequence)}
 	w.add(kv.PutNew(key, encodeChange(kind, w.path())))
 }
 
@@ -200,9 +196,12 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 		return err
 	}
 	if e.Version == 0 {
-		w.makeComponent(at, key)
 		count.If = kv.IfAbsent
-	} else if err := w.mergeComponent(&e, key); err != nil {
+		err = w.makeComponent(at, key)
+	} else {
+		err = w.mergeComponent(&e, key)
+	}
+	if err != nil {
 		return err
 	}
 	if join {
@@ -212,15 +211,17 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 	return nil
 }
 
-func (w *write) makeComponent(at *Coordinates, key kv.Key) {
+func (w *write) makeComponent(at *Coordinates, key kv.Key) error {
 	now := w.now.UTC().Truncate(time.Millisecond)
 	c := &Component{
 		Coordinates: *at, Kind: w.opts.ComponentKind, Created: now, Updated: now,
-		Attributes: w.opts.ComponentAttributes, ID: number(coordString(at), w.componentNumbers),
+		Attributes: w.opts.ComponentAttributes, ID: w.sequence,
 	}
-	w.add(kv.PutNew(key, encodeComponent(c)))
-	w.add(kv.PutNew(kv.Key{Partition: w.t.parts.ids, Sort: componentIDSort(c.ID)}, []byte(coordString(at))))
+	record := encodeComponent(c)
+	w.add(kv.PutNew(key, record))
+	w.add(kv.PutNew(kv.Key{Partition: w.t.parts.ids, Sort: numberSort(componentLetter, c.ID)}, []byte(coordString(at))))
 	w.add(kv.Add(w.t.usageKey(usageComponent), 1))
+	return checkRecord(record)
 }
 
 func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
@@ -238,8 +239,9 @@ func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
 		return nil
 	}
 	c.Kind, c.Attributes, c.Updated = kind, merged, w.now
-	w.add(kv.PutIf(key, encodeComponent(c), e.Version))
-	return nil
+	record := encodeComponent(c)
+	w.add(kv.PutIf(key, record, e.Version))
+	return checkRecord(record)
 }
 
 // leaveComponent removes the asset from a component, and the component with its last asset.
@@ -259,7 +261,7 @@ func (w *write) leaveComponent(at *Coordinates) error {
 		return err
 	}
 	w.add(kv.DeleteIf(kv.Key{Partition: w.t.parts.components, Sort: sort}, e.Version))
-	w.add(kv.Delete(kv.Key{Partition: w.t.parts.ids, Sort: componentIDSort(c.ID)}))
+	w.add(kv.Delete(kv.Key{Partition: w.t.parts.ids, Sort: numberSort(componentLetter, c.ID)}))
 	w.add(kv.Add(w.t.usageKey(usageComponent), -1))
 	return nil
 }
