@@ -156,7 +156,8 @@ type Rebuilder interface {
 	Rebuild(ctx context.Context, r Repository, path string, src Source) ([]*Document, error)
 }
 
-// Uploader takes components from a form: the REST API's upload or the user interface.
+// Uploader takes components from a form: the REST API's upload or the user interface. Documents that tell of the components, see
+// Rebuilder, are made anew after an upload.
 type Uploader interface {
 	// UploadSpec describes the form.
 	UploadSpec() UploadSpec
@@ -167,6 +168,7 @@ type Uploader interface {
 // UploadSpec describes a form. Every file has an implicit field for its content.
 type UploadSpec struct {
 	Multiple  bool // more than one file
+	Derived   bool // component fields that are missing may be told by a file: Plan finds them or refuses with UploadField.Missing
 	Component []UploadField
 	Asset     []UploadField
 }
@@ -181,8 +183,13 @@ type UploadField struct {
 	Optional bool
 }
 
-// Upload is a filled-in form. Values are trimmed; only fields of the form are there, and all that are not optional, unless
-// Plan can do without.
+// Missing is the refusal of a form in which a component field is not filled in.
+func (f UploadField) Missing() FieldError {
+	return FieldError{Field: f.Name, Message: "Missing required component field '" + f.Display + "'"}
+}
+
+// Upload is a filled-in form. Values are trimmed and not empty; only fields of the form are there, and all that are not optional,
+// component fields only when UploadSpec.Derived is false.
 type Upload struct {
 	Fields map[string]string
 	Files  []UploadFile
@@ -190,7 +197,7 @@ type Upload struct {
 
 // UploadFile is one file of a form.
 type UploadFile struct {
-	Key    string // what sets it apart from the others, for example "1" for asset1
+	Key    string // what messages call it: its number, from "1"
 	Fields map[string]string
 	Body   io.ReaderAt
 	Size   int64
@@ -201,6 +208,7 @@ type UploadTarget struct {
 	Path string
 	File int    // index into Upload.Files; -1 when Body is what goes there
 	Body []byte // a generated document
+	Type string // the content type that Body is declared to have
 }
 
 // Document is a body small enough to be made in memory, bounded by the format's limits.
