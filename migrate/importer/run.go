@@ -1,0 +1,197 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"entrepot/app/progress"
+	"entrepot/app/repository"
+	"entrepot/migrate/inventory"
+	"entrepot/storage/blob"
+)
+
+// maxListed is how many failures a report lists one by one; the rest are counted.
+const maxListed = 10_000
+
+// Report is what an import did.
+type Report struct {
+	Origin   string        `json:"origin"`
+	Created  []string      `json:"created,omitempty"` // repositories made
+	New      int64         `json:"new"`               // assets that were not there
+	Replaced int64         `json:"replaced"`          // assets that were older here
+	Kept     int64         `json:"kept"`              // assets that were here already
+	Skipped  int64         `json:"skipped"`           // assets of repositories that stay behind
+	Failed   int64         `json:"failed"`
+	Bytes    int64         `json:"bytes"` // read from the source
+	Failures []Failure     `json:"failures,omitempty"`
+	Duration time.Duration `json:"durationNanoseconds"`
+}
+
+// Failure is one asset that did not come over.
+type Failure struct {
+	Repository string `json:"repository,omitempty"`
+	Path       string `json:"path,omitempty"`
+	Blob       string `json:"blob"`
+	Reason     string `json:"reason"`
+}
+
+// String gives the failure as one line.
+func (f Failure) String() string {
+	return (&inventory.Problem{Repository: f.Repository, Path: f.Path, Blob: f.Blob, Reason: f.Reason}).Error()
+}
+
+// Run does what the plan says. The error is about what ended the run early; what concerns one asset is in the report, which is
+// never nil.
+func (p *Plan) Run(ctx context.Context, meter *progress.Meter) (*Report, error) {
+	begin := time.Now()
+	run := &run{plan: p, meter: meter, report: &Report{Origin: p.Origin}}
+	meter.Total(p.Assets, p.Bytes)
+	err := run.repositories(ctx)
+	if err == nil {
+		err = run.assets(ctx)
+	}
+	run.report.Duration = time.Since(begin)
+	slices.SortFunc(run.report.Failures, func(a, b Failure) int { return strings.Compare(a.Blob, b.Blob) })
+	if err != nil {
+		return run.report, fmt.Errorf("import: %w", err)
+	}
+	return run.report, nil
+}
+
+type run struct {
+	plan   *Plan
+	meter  *progress.Meter
+	mu     sync.Mutex // guards report
+	report *Report
+}
+
+func (r *run) repositories(ctx context.Context) error {
+	for _, line := range r.plan.Repositories {
+		if line.Action != ActionCreate {
+			continue
+		}
+		if err := r.plan.engine.Create(ctx, *line.definition, r.plan.opts.Actor); err != nil {
+			return fmt.Errorf("make repository %s: %w", line.Name, err)
+		}
+		r.report.Created = append(r.report.Created, line.Name)
+	}
+	return nil
+}
+
+func (r *run) assets(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	queue := make(chan *inventory.Asset, r.plan.opts.Workers)
+	for range r.plan.opts.Workers {
+		g.Go(func() error {
+			for a := range queue {
+				if err := r.asset(ctx, a); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		defer close(queue)
+		return r.feed(ctx, queue)
+	})
+	return g.Wait()
+}
+
+func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
+	for a, err := range r.plan.source.Assets(ctx) {
+		var problem *inventory.Problem
+		switch {
+		case errors.As(err, &problem):
+			r.fail(Failure{problem.Repository, problem.Path, problem.Blob, problem.Reason})
+			continue
+		case err != nil:
+			return err
+		case !r.plan.wanted[a.Repository]:
+			r.count(func(rep *Report) { rep.Skipped++ })
+			continue
+		}
+		select {
+		case queue <- a:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// asset brings one asset over. Its error is not nil only when nothing more can be brought over.
+func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
+	restored := repository.Restored{
+		Path: a.Path, ContentType: a.ContentType, Size: a.Size, SHA1: a.Digests.SHA1, BlobCreated: a.BlobCreated,
+		LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+	}
+	outcome, err := r.plan.engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, blob.ErrNoSpace), errors.Is(err, blob.ErrReadOnly):
+		return err
+	case err != nil:
+		r.fail(Failure{a.Repository, a.Path, a.Blob, reason(err)})
+	default:
+		r.count(func(rep *Report) { rep.add(outcome, a.Size) })
+	}
+	r.meter.Add(1, max(a.Size, 0))
+	return nil
+}
+
+func reason(err error) string {
+	if errors.Is(err, repository.ErrDigest) {
+		return "its bytes are damaged: " + err.Error()
+	}
+	return err.Error()
+}
+
+func (rep *Report) add(outcome repository.RestoreOutcome, size int64) {
+	switch outcome {
+	case repository.RestoreNew:
+		rep.New++
+	case repository.RestoreReplaced:
+		rep.Replaced++
+	case repository.RestoreKept:
+		rep.Kept++
+		return
+	}
+	rep.Bytes += max(size, 0)
+}
+
+func (r *run) count(change func(*Report)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r.report)
+}
+
+func (r *run) fail(f Failure) {
+	r.count(func(rep *Report) {
+		rep.Failed++
+		if len(rep.Failures) < maxListed {
+			rep.Failures = append(rep.Failures, f)
+		}
+	})
+}
+
+// Print writes the report for people.
+func (rep *Report) Print(w io.Writer) error {
+	for _, f := range rep.Failures {
+		if _, err := fmt.Fprintf(w, "not imported: %s\n", f); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "imported %d new and %d newer assets (%s) in %s; %d were here already, %d stay behind, %d failed\n",
+		rep.New, rep.Replaced, progress.Bytes(rep.Bytes), rep.Duration.Round(time.Millisecond), rep.Kept, rep.Skipped, rep.Failed)
+	return err
+}
