@@ -190,7 +190,6 @@ func isDated(name string) bool { return !strings.HasPrefix(name, "vol-") }
 func asset(name string, props map[string]string) (*inventory.Asset, string) {
 	a := &inventory.Asset{
 		Repository:  props[keyRepository],
-		Path:        "/" + strings.TrimPrefix(props[keyName], "/"),
 		Blob:        name,
 		Size:        -1,
 		Digests:     blob.Digests{SHA1: strings.ToLower(props[keySHA1])},
@@ -203,9 +202,10 @@ func asset(name string, props map[string]string) (*inventory.Asset, string) {
 		return a, "its properties are empty"
 	case a.Repository == "":
 		return a, "its properties name no repository"
-	case a.Path == "/":
+	case strings.Trim(props[keyName], "/") == "":
 		return a, "its properties name no path"
 	}
+	a.Path = "/" + strings.TrimPrefix(props[keyName], "/")
 	if text := props[keySize]; text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
