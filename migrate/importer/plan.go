@@ -150,10 +150,12 @@ func (p *Plan) Print(w io.Writer) error {
 }
 
 // JSON writes the plan for programs.
-func (p *Plan) JSON(w io.Writer) error {
+func (p *Plan) JSON(w io.Writer) error { return writeJSON(w, p) }
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(p)
+	return e.Encode(v)
 }
 
 // ParseFormats reads NAME=FORMAT pairs.

@@ -184,6 +184,9 @@ func (r *run) fail(f Failure) {
 	})
 }
 
+// JSON writes the report for programs.
+func (rep *Report) JSON(w io.Writer) error { return writeJSON(w, rep) }
+
 // Print writes the report for people.
 func (rep *Report) Print(w io.Writer) error {
 	for _, f := range rep.Failures {
