@@ -30,7 +30,8 @@ type Definition struct {
 
 	// Content is the id of the catalog tree that holds the repository's assets. The engine sets it.
 	Content string `json:"content"`
-	// Secrets kept sealed in the record: see Upstream.Authentication.
+	// Token changes when the repository's cached content is to be asked for again. The engine sets it.
+	Token string `json:"token,omitempty"`
 }
 
 // WritePolicy says what clients may do to stored paths of a hosted repository.
@@ -75,7 +76,7 @@ type Credentials struct {
 	Preemptive bool   `json:"preemptive,omitempty"`
 }
 
-// Secret is a string that prints as ***. Its JSON form is the sealed text, made and opened by the engine's sealer.
+// Secret is a string that prints as ***, in JSON too. Records keep it apart, sealed.
 type Secret string
 
 // String hides the secret.
@@ -83,6 +84,9 @@ func (Secret) String() string { return "***" }
 
 // GoString hides the secret.
 func (Secret) GoString() string { return "***" }
+
+// MarshalText hides the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
 // NegativeCache remembers upstream's 404s.
 type NegativeCache struct {
@@ -122,6 +126,9 @@ type BlobStore struct {
 	// Attributes are settings of types that this build cannot serve yet.
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
+
+// BlobStoreFile is the type of blob store that lies in a folder.
+const BlobStoreFile = "file"
 
 // SoftQuota is a limit that is reported, not enforced.
 type SoftQuota struct {

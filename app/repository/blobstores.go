@@ -1,0 +1,210 @@
+package repository
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"entrepot/formats"
+	"entrepot/storage/blob"
+	"entrepot/storage/kv"
+)
+
+// The types of soft quotas.
+const (
+	QuotaRemaining = "spaceRemainingQuota"
+	QuotaUsed      = "spaceUsedQuota"
+)
+
+// BlobStores gives all blob stores by name.
+func (e *Engine) BlobStores() []BlobStore {
+	s := e.state.Load()
+	all := make([]BlobStore, 0, len(s.stores))
+	for _, b := range s.stores {
+		all = append(all, b.def)
+	}
+	slices.SortFunc(all, func(a, b BlobStore) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// BlobStore gives a blob store's definition. The cause of its refusal is ErrNotFound.
+func (e *Engine) BlobStore(name string) (BlobStore, error) {
+	b := e.state.Load().stores[name]
+	if b == nil {
+		return BlobStore{}, errStoreNotFound(name)
+	}
+	return b.def, nil
+}
+
+// Blobs gives the bytes behind a blob store's definition, or why they cannot be used.
+func (e *Engine) Blobs(name string) (*blob.Store, error) {
+	b := e.state.Load().stores[name]
+	switch {
+	case b == nil:
+		return nil, errStoreNotFound(name)
+	case b.blobs == nil:
+		return nil, b.unavailable()
+	}
+	return b.blobs, nil
+}
+
+// BlobStoreUsers gives the names of the repositories that keep their content in a blob store.
+func (e *Engine) BlobStoreUsers(name string) []string {
+	var users []string
+	for _, r := range e.state.Load().ordered {
+		if r.def.BlobStore == name {
+			users = append(users, r.def.Name)
+		}
+	}
+	return users
+}
+
+// CreateBlobStore adds a blob store. A store of type "file" must open; others are kept for the day they can be served.
+func (e *Engine) CreateBlobStore(ctx context.Context, b BlobStore) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.state.Load()
+	if problems := checkStore(s, b, true); len(problems) > 0 {
+		return problems
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if err := e.tryStore(ctx, b); err != nil {
+		return err
+	}
+	value, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("repository: encode blob store: %w", err)
+	}
+	return e.apply(ctx, kv.PutNew(storeKey(b.Name), value))
+}
+
+// UpdateBlobStore replaces the definition of the blob store with the same name. A new path takes effect at once: the blobs must be there.
+func (e *Engine) UpdateBlobStore(ctx context.Context, b BlobStore) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.state.Load()
+	before := s.stores[b.Name]
+	if before == nil {
+		return errStoreNotFound(b.Name)
+	}
+	if problems := checkStore(s, b, false); len(problems) > 0 {
+		return problems
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if before.def.Type != b.Type {
+		return &formats.Error{Kind: formats.Denied, Message: "The type of a blob store cannot be changed", Err: ErrFixed}
+	}
+	if before.def.Path != b.Path {
+		if err := e.tryStore(ctx, b); err != nil {
+			return err
+		}
+	}
+	value, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("repository: encode blob store: %w", err)
+	}
+	return e.apply(ctx, kv.PutIf(storeKey(b.Name), value, before.version))
+}
+
+// DeleteBlobStore forgets a blob store that no repository uses. Its bytes stay where they are.
+func (e *Engine) DeleteBlobStore(ctx context.Context, name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.state.Load().stores[name]
+	if b == nil {
+		return errStoreNotFound(name)
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if len(e.BlobStoreUsers(name)) > 0 {
+		return &formats.Error{Kind: formats.Denied, Message: "BlobStore " + name + " is in use and cannot be deleted", Err: ErrInUse}
+	}
+	return e.apply(ctx, kv.DeleteIf(storeKey(name), b.version))
+}
+
+// tryStore opens a store of a served type once, to refuse a path that cannot be written.
+func (e *Engine) tryStore(ctx context.Context, b BlobStore) error {
+	if b.Type != BlobStoreFile {
+		return nil
+	}
+	if _, err := e.opts.OpenBlobs(ctx, b); err != nil {
+		return &formats.Error{
+			Kind:    formats.Invalid,
+			Message: "Blob store could not be written because the path " + b.Path + " could not be written to",
+			Err:     err,
+		}
+	}
+	return nil
+}
+
+func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
+	var p problems
+	if b.Name == "" {
+		p.add("name", "Name is required")
+	}
+	if create && s.hasStore(b.Name) {
+		p.add("name", "Name is already used, must be unique (ignoring case)")
+	}
+	if b.Type == "" {
+		p.add("type", "Type is required")
+	}
+	if b.Type == BlobStoreFile {
+		p.checkPath(s, b)
+	}
+	if q := b.Quota; q != nil && q.Type != "" {
+		switch {
+		case q.Type != QuotaRemaining && q.Type != QuotaUsed:
+			p.add("", "To enable Soft Quota, you must select a Type of Quota")
+		case q.Type == QuotaUsed && q.Limit <= 0:
+			p.add("", "Space Used quotas must have a Quota Limit greater than 0")
+		case q.Type == QuotaRemaining && q.Limit <= 0:
+			p.add("", "Space Remaining quotas must have a Quota Limit greater than 0")
+		}
+	}
+	return p.list
+}
+
+func (p *problems) checkPath(s *state, b BlobStore) {
+	if b.Path == "" {
+		p.add("path", "Path is required")
+		return
+	}
+	var others []string
+	for name, o := range s.stores {
+		if name != b.Name && o.def.Type == BlobStoreFile && nested(o.def.Path, b.Path) {
+			others = append(others, name)
+		}
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		p.add("", "A file blob store must have a unique path, and may not be contained in a sub directory of another blob store. "+
+			"Blob stores with violations: "+strings.Join(others, ", "))
+	}
+}
+
+// nested reports whether one of two paths is the other or lies inside it.
+func nested(a, b string) bool {
+	a, b = strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/"
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}
+
+func (s *state) hasStore(name string) bool {
+	for n := range s.stores {
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func errStoreNotFound(name string) error {
+	return &formats.Error{Kind: formats.NotFound, Message: "Unable to find  '" + name + "' blobstore", Err: ErrNotFound}
+}

@@ -1,0 +1,149 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"entrepot/app/repository/upstream"
+	"entrepot/formats"
+	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
+)
+
+// Sealer keeps secrets unreadable at rest. *seal.Sealer is one.
+type Sealer interface {
+	Seal(secret string) (string, error)
+	Unseal(sealed string) (string, error)
+}
+
+// Options are what an Engine stands on. Store, Catalog, Formats, Sealer and OpenBlobs are required; of the others the zero value
+// means the documented default.
+type Options struct {
+	Store   *kv.Store        // keeps the definitions; stays the caller's to close
+	Catalog *catalog.Catalog // keeps the content; stays the caller's to close
+	Formats []formats.Format // those that can be served
+	Sealer  Sealer
+	// OpenBlobs opens the blob store of a definition whose Type is "file". What it returns serves as long as the engine lives.
+	OpenBlobs func(ctx context.Context, d BlobStore) (*blob.Store, error)
+
+	Upstream *upstream.Options // for the HTTP clients of caches; its Now is replaced by the engine's
+	Now      func() time.Time  // default time.Now
+	Logger   *slog.Logger      // default discards
+	// NegativeBytes bounds the memory in which 404s of upstreams are remembered. Default 8 MiB.
+	NegativeBytes int64
+	// DocumentBytes bounds the memory for generated and merged documents. Default 32 MiB.
+	DocumentBytes int64
+	// StreamFrom is the number of bytes from which a download is passed on while it is still coming in. Smaller bodies are checked
+	// whole before their first byte goes out. Default 256 KiB.
+	StreamFrom int64
+}
+
+// Engine serves repositories and keeps their definitions. All methods may be called from many goroutines.
+type Engine struct {
+	opts    Options
+	formats map[string]formats.Format
+	log     *slog.Logger
+	now     func() time.Time
+
+	negative    *negativeCache
+	generations generations
+	documents   *documentCache
+	making      singleflight.Group
+	state       atomic.Pointer[state]
+	frozen      atomic.Pointer[Freeze]
+
+	mu         sync.Mutex // held by changes of definitions and of the freeze
+	background background
+	drops      idSet // content trees being removed
+}
+
+// Open reads the definitions and takes up what an earlier run left unfinished.
+func Open(ctx context.Context, opts Options) (*Engine, error) {
+	switch {
+	case opts.Store == nil, opts.Catalog == nil, opts.Sealer == nil, opts.OpenBlobs == nil:
+		return nil, errors.New("repository: Options lack Store, Catalog, Sealer or OpenBlobs")
+	}
+	e := &Engine{opts: opts, formats: make(map[string]formats.Format, len(opts.Formats)), log: opts.Logger, now: opts.Now}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.opts.StreamFrom <= 0 {
+		e.opts.StreamFrom = 256 << 10
+	}
+	shared := upstream.Options{}
+	if opts.Upstream != nil {
+		shared = *opts.Upstream
+	}
+	shared.Now = e.now
+	e.opts.Upstream = &shared
+	for _, f := range opts.Formats {
+		e.formats[f.Name()] = f
+	}
+	e.negative = newNegativeCache(opts.NegativeBytes, e.now)
+	e.documents = newDocumentCache(opts.DocumentBytes)
+	e.background.open()
+	if err := e.load(ctx); err != nil {
+		e.background.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// load reads everything that Open promises.
+func (e *Engine) load(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next, err := e.readState(ctx)
+	if err != nil {
+		return fmt.Errorf("repository: open: %w", err)
+	}
+	e.install(next)
+	if err := e.readFreeze(ctx); err != nil {
+		return fmt.Errorf("repository: open: %w", err)
+	}
+	return e.resumeDrops(ctx)
+}
+
+// Reload reads the definitions again, for changes that another instance made.
+func (e *Engine) Reload(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next, err := e.readState(ctx)
+	if err != nil {
+		return fmt.Errorf("repository: reload: %w", err)
+	}
+	e.install(next)
+	return nil
+}
+
+// Close ends downloads and other work in the background and waits for it. Requests must have ended before.
+func (e *Engine) Close() error {
+	e.background.close()
+	for _, r := range e.state.Load().ordered {
+		r.close()
+	}
+	return nil
+}
+
+// OpenBlob opens the bytes that a Response refers to. The caller closes them.
+func (e *Engine) OpenBlob(ctx context.Context, ref catalog.BlobRef) (blob.Object, error) {
+	s := e.state.Load().stores[ref.Store]
+	if s == nil {
+		return nil, fmt.Errorf("repository: blob store %q: %w", ref.Store, blob.ErrNotFound)
+	}
+	if s.blobs == nil {
+		return nil, s.unavailable()
+	}
+	return s.blobs.Open(ctx, ref.Hash)
+}

@@ -1,0 +1,86 @@
+package repository
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"entrepot/formats"
+	"entrepot/storage/kv"
+)
+
+// ErrReadOnly is the cause of refusals while the server is frozen.
+var ErrReadOnly = errors.New("repository: the server is read-only")
+
+// Freeze says since when and why the server takes no writes.
+type Freeze struct {
+	Since  time.Time `json:"since"`
+	Actor  string    `json:"actor"`  // user id of who asked for it
+	System bool      `json:"system"` // asked for by a task of the server, not by an administrator
+}
+
+var freezeKey = kv.Key{Partition: "repository/freeze", Sort: "now"}
+
+// Frozen tells whether the server is read-only; nil when it is not.
+func (e *Engine) Frozen() *Freeze { return e.frozen.Load() }
+
+// Freeze makes the server read-only until Release, also over a restart. It reports false when it was already.
+func (e *Engine) Freeze(ctx context.Context, f Freeze) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.frozen.Load() != nil {
+		return false, nil
+	}
+	if f.Since.IsZero() {
+		f.Since = e.now()
+	}
+	value, err := json.Marshal(f)
+	if err != nil {
+		return false, fmt.Errorf("repository: freeze: %w", err)
+	}
+	if err := e.opts.Store.Apply(ctx, kv.Put(freezeKey, value)); err != nil {
+		return false, fmt.Errorf("repository: freeze: %w", err)
+	}
+	e.frozen.Store(&f)
+	return true, nil
+}
+
+// Release ends read-only mode. It reports false when there was none.
+func (e *Engine) Release(ctx context.Context) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.frozen.Load() == nil {
+		return false, nil
+	}
+	if err := e.opts.Store.Apply(ctx, kv.Delete(freezeKey)); err != nil {
+		return false, fmt.Errorf("repository: release: %w", err)
+	}
+	e.frozen.Store(nil)
+	return true, nil
+}
+
+func (e *Engine) readFreeze(ctx context.Context) error {
+	entry, err := e.opts.Store.Get(ctx, freezeKey)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read freeze: %w", err)
+	}
+	var f Freeze
+	if err := json.Unmarshal(entry.Value, &f); err != nil {
+		return fmt.Errorf("read freeze: %w", err)
+	}
+	e.frozen.Store(&f)
+	return nil
+}
+
+// writable refuses while the server is frozen.
+func (e *Engine) writable() error {
+	if e.frozen.Load() == nil {
+		return nil
+	}
+	return &formats.Error{Kind: formats.Unavailable, Message: "The server is in read-only mode", Err: ErrReadOnly}
+}

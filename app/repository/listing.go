@@ -1,0 +1,216 @@
+package repository
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"iter"
+
+	"entrepot/formats"
+	"entrepot/storage/catalog"
+)
+
+// pageSize is how many records a page is made of before those that the subject may not see are left out.
+const pageSize = 100
+
+// FoundAsset is an asset with the repository that was asked and the one that keeps it; they differ behind a proxy.
+type FoundAsset struct {
+	Repository Definition
+	Holder     Definition
+	*catalog.Asset
+}
+
+// FoundComponent is a component with its assets that the subject may see.
+type FoundComponent struct {
+	Repository Definition
+	Holder     Definition
+	*catalog.Component
+	Assets []FoundAsset
+}
+
+// Page is a part of a listing. Next asks for what follows; "" at the end. A page may be empty and yet have a next one.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// cursor is where a page ended: the repository that keeps the last record, and its key.
+type cursor struct {
+	Holder    string               `json:"h"`
+	Path      string               `json:"p,omitempty"` // of an asset
+	Component *catalog.Coordinates `json:"c,omitempty"`
+}
+
+// ErrBadToken is the cause of a refusal of a continuation token that this server did not give out.
+var ErrBadToken = errors.New("repository: bad continuation token")
+
+func (c cursor) token() (string, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+func parseCursor(token string) (cursor, error) {
+	var c cursor
+	if token == "" {
+		return c, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil || c.Holder == "" {
+		return c, &formats.Error{Kind: formats.Invalid, Message: "Invalid continuation token", Err: ErrBadToken}
+	}
+	return c, nil
+}
+
+// Assets lists the assets of a repository, of a proxy those of its members, that a subject may see. token is "" for the first page.
+func (e *Engine) Assets(ctx context.Context, s Subject, repository, token string) (Page[FoundAsset], error) {
+	v, from, err := e.startPage(s, repository, token)
+	if err != nil {
+		return Page[FoundAsset]{}, err
+	}
+	scan := func(holder *repo, from cursor) iter.Seq2[*catalog.Asset, error] {
+		return holder.content.Assets(ctx, from.Path)
+	}
+	end := func(a *catalog.Asset) cursor { return cursor{Path: a.Path} }
+	return collect(v, from, scan, end, func(holder *repo, a *catalog.Asset) (FoundAsset, bool, error) {
+		return FoundAsset{v.def, holder.def, a}, v.sees(a.Path), nil
+	})
+}
+
+// Components lists the components of a repository, of a proxy those of its members, that a subject may see. Whether a component is
+// seen depends on its name, as if that were a path.
+func (e *Engine) Components(ctx context.Context, s Subject, repository, token string) (Page[FoundComponent], error) {
+	v, from, err := e.startPage(s, repository, token)
+	if err != nil {
+		return Page[FoundComponent]{}, err
+	}
+	scan := func(holder *repo, from cursor) iter.Seq2[*catalog.Component, error] {
+		return holder.content.Components(ctx, catalog.ComponentQuery{After: from.Component})
+	}
+	end := func(c *catalog.Component) cursor { return cursor{Component: &c.Coordinates} }
+	return collect(v, from, scan, end, func(holder *repo, c *catalog.Component) (FoundComponent, bool, error) {
+		if !v.sees(c.Name) {
+			return FoundComponent{}, false, nil
+		}
+		found, err := v.component(ctx, holder, c)
+		return found, true, err
+	})
+}
+
+func (e *Engine) startPage(s Subject, repository, token string) (*view, cursor, error) {
+	v, err := e.view(s, repository)
+	if err != nil {
+		return nil, cursor{}, err
+	}
+	from, err := parseCursor(token)
+	return v, from, err
+}
+
+// collect reads one page of records over all holders of a repository. show makes an item of a record, or leaves it out.
+func collect[R, T any](
+	v *view, from cursor, scan func(*repo, cursor) iter.Seq2[R, error], end func(R) cursor, show func(*repo, R) (T, bool, error),
+) (Page[T], error) {
+	var page Page[T]
+	read := 0
+	skipping := from.Holder != ""
+	for _, holder := range v.holders() {
+		at := cursor{}
+		if skipping {
+			if holder.def.Name != from.Holder {
+				continue
+			}
+			skipping, at = false, from
+		}
+		for record, err := range scan(holder, at) {
+			if err != nil {
+				return Page[T]{}, err
+			}
+			item, visible, err := show(holder, record)
+			if err != nil {
+				return Page[T]{}, err
+			}
+			if visible {
+				page.Items = append(page.Items, item)
+			}
+			if read++; read == pageSize {
+				last := end(record)
+				last.Holder = holder.def.Name
+				page.Next, err = last.token()
+				return page, err
+			}
+		}
+	}
+	return page, nil
+}
+
+// component gathers the assets of a component that may be seen.
+func (v *view) component(ctx context.Context, holder *repo, c *catalog.Component) (FoundComponent, error) {
+	found := FoundComponent{Repository: v.def, Holder: holder.def, Component: c}
+	for a, err := range holder.content.ComponentAssets(ctx, c.Coordinates) {
+		if err != nil {
+			return FoundComponent{}, err
+		}
+		if v.sees(a.Path) {
+			found.Assets = append(found.Assets, FoundAsset{v.def, holder.def, a})
+		}
+	}
+	return found, nil
+}
+
+// Asset gives the asset behind a number, that a subject may see.
+func (e *Engine) Asset(ctx context.Context, s Subject, repository string, id uint64) (FoundAsset, error) {
+	v, err := e.view(s, repository)
+	if err != nil {
+		return FoundAsset{}, err
+	}
+	holder, a, err := v.assetByID(ctx, id)
+	if err != nil {
+		return FoundAsset{}, err
+	}
+	if !v.sees(a.Path) {
+		return FoundAsset{}, &formats.Error{Kind: formats.NotFound}
+	}
+	return FoundAsset{v.def, holder.def, a}, nil
+}
+
+// Component gives the component behind a number, that a subject may see.
+func (e *Engine) Component(ctx context.Context, s Subject, repository string, id uint64) (FoundComponent, error) {
+	v, err := e.view(s, repository)
+	if err != nil {
+		return FoundComponent{}, err
+	}
+	holder, c, err := v.componentByID(ctx, id)
+	if err != nil {
+		return FoundComponent{}, err
+	}
+	if !v.sees(c.Name) {
+		return FoundComponent{}, &formats.Error{Kind: formats.NotFound}
+	}
+	return v.component(ctx, holder, c)
+}
+
+func (r *repo) assetByID(ctx context.Context, id uint64) (*repo, *catalog.Asset, error) {
+	for _, holder := range r.holders() {
+		a, err := holder.content.AssetByID(ctx, id)
+		if err == nil || !errors.Is(err, catalog.ErrNotFound) {
+			return holder, a, err
+		}
+	}
+	return nil, nil, &formats.Error{Kind: formats.NotFound}
+}
+
+func (r *repo) componentByID(ctx context.Context, id uint64) (*repo, *catalog.Component, error) {
+	for _, holder := range r.holders() {
+		c, err := holder.content.ComponentByID(ctx, id)
+		if err == nil || !errors.Is(err, catalog.ErrNotFound) {
+			return holder, c, err
+		}
+	}
+	return nil, nil, &formats.Error{Kind: formats.NotFound}
+}

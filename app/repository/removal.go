@@ -1,0 +1,152 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"entrepot/app/access/permission"
+	"entrepot/formats"
+	"entrepot/storage/catalog"
+)
+
+// DeleteAsset removes the asset behind a number. The subject needs the permission to delete on its path. Documents that tell of it
+// are not made anew: that belongs to the removal of components.
+func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, id uint64) error {
+	r := e.state.Load().find(repository)
+	if r == nil {
+		return errRepositoryNotFound()
+	}
+	holder, a, err := r.assetByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !s.View(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+		return refuse(s)
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	err = holder.content.Delete(ctx, a.Path)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return &formats.Error{Kind: formats.NotFound}
+	}
+	return err
+}
+
+// DeleteComponent removes the component behind a number with all its assets. The subject needs the permission to delete on each of
+// their paths, else nothing is removed. Documents of a hosted repository that tell of the component are made anew.
+func (e *Engine) DeleteComponent(ctx context.Context, s Subject, repository string, id uint64) error {
+	r := e.state.Load().find(repository)
+	if r == nil {
+		return errRepositoryNotFound()
+	}
+	holder, c, err := r.componentByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	for a, err := range holder.content.ComponentAssets(ctx, c.Coordinates) {
+		if err != nil {
+			return err
+		}
+		if !s.View(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+			return refuse(s)
+		}
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	return e.RemoveComponents(ctx, holder.def.Name, []*catalog.Component{c})
+}
+
+// RemoveComponents removes components with all their assets, for tasks that act without a subject, and makes the documents anew
+// that tell of them, each once. Those already gone are no error.
+func (e *Engine) RemoveComponents(ctx context.Context, repository string, components []*catalog.Component) error {
+	r := e.state.Load().find(repository)
+	if r == nil {
+		return errRepositoryNotFound()
+	}
+	rebuilder, _ := r.format.(formats.Rebuilder)
+	if r.def.Kind != formats.Hosted {
+		rebuilder = nil
+	}
+	var derived []string
+	for _, c := range components {
+		for a, err := range r.content.ComponentAssets(ctx, c.Coordinates) {
+			if err != nil {
+				return err
+			}
+			if err := r.content.Delete(ctx, a.Path); err != nil && !errors.Is(err, catalog.ErrNotFound) {
+				return err
+			}
+		}
+		if rebuilder != nil {
+			derived = append(derived, rebuilder.Derived(r.view, *c)...)
+		}
+	}
+	slices.Sort(derived)
+	for _, path := range slices.Compact(derived) {
+		if err := e.rebuild(ctx, r, rebuilder, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuild makes one document and its checksum files anew, or removes it when there is nothing left to tell of. A document that is
+// not stored is not made.
+func (e *Engine) rebuild(ctx context.Context, r *repo, rebuilder formats.Rebuilder, path string) error {
+	if _, err := r.content.Asset(ctx, path); errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	docs, err := rebuilder.Rebuild(ctx, r.view, path, e.source(r))
+	if err != nil {
+		return err
+	}
+	if len(docs) == 0 {
+		if err := r.content.Delete(ctx, path); err != nil && !errors.Is(err, catalog.ErrNotFound) {
+			return err
+		}
+		return nil
+	}
+	for _, doc := range docs {
+		if err := e.storeDocument(ctx, r, doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeDocument stores what the server made itself, past the write policy.
+func (e *Engine) storeDocument(ctx context.Context, r *repo, doc *formats.Document) error {
+	item := r.format.Classify(r.view, doc.Path)
+	if doc.ContentType != "" {
+		item.ContentType = doc.ContentType
+	}
+	w, err := e.newBlob(ctx, r, item, int64(len(doc.Body)))
+	if err != nil {
+		return err
+	}
+	defer w.Discard()
+	if _, err := w.Write(doc.Body); err != nil {
+		return err
+	}
+	_, err = e.commit(ctx, w, incoming{repo: r, item: item, uploader: "system"})
+	return err
+}
+
+// RebuildIndex makes everything derived from a repository's content anew the next time it is asked for. It is a refusal of kind
+// Invalid for a proxy, whose documents follow its members.
+func (e *Engine) RebuildIndex(ctx context.Context, name string) error {
+	r := e.state.Load().find(name)
+	if r == nil {
+		return errRepositoryNotFound()
+	}
+	if r.def.Kind == formats.Proxy {
+		return &formats.Error{Kind: formats.Invalid, Message: "You can rebuild search index of hosted or proxy repository only"}
+	}
+	e.documents.dropContent(r.def.Content)
+	return nil
+}

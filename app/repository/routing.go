@@ -1,0 +1,204 @@
+package repository
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"entrepot/app/access/javaregex"
+	"entrepot/formats"
+	"entrepot/storage/kv"
+)
+
+// rule is a routing rule with its expressions compiled.
+type rule struct {
+	def      RoutingRule
+	version  uint64
+	matchers []*javaregex.Regexp
+	broken   bool // an expression is not understood: everything is refused
+}
+
+func buildRule(old *state, rec stored[RoutingRule]) *rule {
+	if r := old.rules[rec.value.Name]; r != nil && r.version == rec.version {
+		return r
+	}
+	r := &rule{def: rec.value, version: rec.version}
+	for _, expression := range rec.value.Matchers {
+		m, err := javaregex.Compile(expression)
+		if err != nil {
+			r.broken = true
+			break
+		}
+		r.matchers = append(r.matchers, m)
+	}
+	return r
+}
+
+// refuses decides on a path, with "?" and the parameters behind it when the request has any. An
+// expression that is not understood refuses everything.
+func (r *rule) refuses(target string) bool {
+	if r.broken {
+		return true
+	}
+	matched := slices.ContainsFunc(r.matchers, func(m *javaregex.Regexp) bool { return m.Match(target) })
+	return matched == (r.def.Mode == RuleBlock)
+}
+
+// refuseRoute is nil when the repository's routing rule, if any, lets the request pass.
+func (r *repo) refuseRoute(req *formats.Request) error {
+	if r.rule == nil {
+		return nil
+	}
+	target := req.Path
+	if req.RawQuery != "" {
+		target += "?" + req.RawQuery
+	}
+	if !r.rule.refuses(target) {
+		return nil
+	}
+	return &formats.Error{Kind: formats.Forbidden, Message: "Routing rules block the requested item from this repository"}
+}
+
+// RoutingRules gives all routing rules by name.
+func (e *Engine) RoutingRules() []RoutingRule {
+	s := e.state.Load()
+	rules := make([]RoutingRule, 0, len(s.rules))
+	for _, r := range s.rules {
+		rules = append(rules, r.def)
+	}
+	slices.SortFunc(rules, func(a, b RoutingRule) int { return cmp.Compare(a.Name, b.Name) })
+	return rules
+}
+
+// RoutingRule gives a routing rule. The cause of its refusal is ErrNotFound.
+func (e *Engine) RoutingRule(name string) (RoutingRule, error) {
+	r := e.state.Load().rules[name]
+	if r == nil {
+		return RoutingRule{}, errRuleNotFound(name)
+	}
+	return r.def, nil
+}
+
+// RoutingRuleUsers gives the names of the repositories that a rule is assigned to.
+func (e *Engine) RoutingRuleUsers(name string) []string {
+	var users []string
+	for _, r := range e.state.Load().ordered {
+		if r.def.RoutingRule == name {
+			users = append(users, r.def.Name)
+		}
+	}
+	return users
+}
+
+// CreateRoutingRule adds a routing rule. It returns FieldErrors when the definition is wrong.
+func (e *Engine) CreateRoutingRule(ctx context.Context, r RoutingRule) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if problems := checkRule(e.state.Load(), "", r); len(problems) > 0 {
+		return problems
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	value, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("repository: encode routing rule: %w", err)
+	}
+	return e.apply(ctx, kv.PutNew(ruleKey(r.Name), value))
+}
+
+// UpdateRoutingRule replaces the routing rule called name. With another name in r it is renamed, in all repositories that use it.
+func (e *Engine) UpdateRoutingRule(ctx context.Context, name string, r RoutingRule) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.state.Load()
+	if problems := checkRule(s, name, r); len(problems) > 0 {
+		return problems
+	}
+	before := s.rules[name]
+	if before == nil {
+		return errRuleNotFound(name)
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	value, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("repository: encode routing rule: %w", err)
+	}
+	if name == r.Name {
+		return e.apply(ctx, kv.PutIf(ruleKey(name), value, before.version))
+	}
+	ops := []kv.Op{kv.PutNew(ruleKey(r.Name), value), kv.DeleteIf(ruleKey(name), before.version)}
+	for _, user := range s.ordered {
+		if user.def.RoutingRule != name {
+			continue
+		}
+		d := user.def
+		d.RoutingRule = r.Name
+		if value, err = e.encodeRepository(d); err != nil {
+			return err
+		}
+		ops = append(ops, kv.PutIf(repositoryKey(d.Name), value, user.version))
+	}
+	if len(ops) > kv.MaxBatch {
+		return formats.Errorf(formats.Denied, "The rule is used by more than %d repositories and cannot be renamed", kv.MaxBatch-2)
+	}
+	return e.apply(ctx, ops...)
+}
+
+// DeleteRoutingRule removes a routing rule that no repository uses.
+func (e *Engine) DeleteRoutingRule(ctx context.Context, name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.state.Load().rules[name]
+	if r == nil {
+		return errRuleNotFound(name)
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if n := len(e.RoutingRuleUsers(name)); n > 0 {
+		return &formats.Error{Kind: formats.Denied, Message: "Routing rule is still in use by " + strconv.Itoa(n) + " repositories.", Err: ErrInUse}
+	}
+	return e.apply(ctx, kv.DeleteIf(ruleKey(name), r.version))
+}
+
+// checkRule checks a rule that is to take the place of the one called before; "" when it is new.
+func checkRule(s *state, before string, r RoutingRule) formats.FieldErrors {
+	var problems formats.FieldErrors
+	add := func(field, message string) {
+		problems = append(problems, formats.FieldError{Field: field, Message: message})
+	}
+	switch {
+	case r.Name == "":
+		add("name", "A non-empty value must be specified")
+	case r.Name != before && s.rules[r.Name] != nil:
+		add("name", "A rule with the same name already exists. Name must be unique.")
+	case !validName(r.Name):
+		add("name", nameRule)
+	}
+	if r.Mode != RuleBlock && r.Mode != RuleAllow {
+		add("mode", "A non-empty value must be specified")
+	}
+	if len(r.Matchers) == 0 {
+		add("matchers", "At least one rule must be specified")
+	}
+	for i, expression := range r.Matchers {
+		field := "matchers[" + strconv.Itoa(i) + "]"
+		if strings.TrimSpace(expression) == "" {
+			add(field, "Empty matchers are not allowed")
+		} else if _, err := javaregex.Compile(expression); err != nil {
+			add(field, "Invalid regex: "+err.Error())
+		}
+	}
+	return problems
+}
+
+func errRuleNotFound(name string) error {
+	return &formats.Error{Kind: formats.NotFound, Message: "Did not find a routing rule with the name '" + name + "'", Err: ErrNotFound}
+}
