@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"log/slog"
 	"sync"
@@ -59,7 +60,9 @@ type Catalog struct {
 	stop     context.CancelFunc
 	ended    chan struct{} // closed when background work has ended
 
-	contended sync.Mutex // taken by writes that met conflict after conflict
+	contended sync.Mutex      // taken by writes that met conflict after conflict
+	creating  [256]sync.Mutex // each held while a component of its share is made
+	seed      maphash.Seed    // divides components among creating
 
 	mu    sync.RWMutex
 	trees map[string]*Content
@@ -69,6 +72,7 @@ type Catalog struct {
 // after the catalog.
 func New(store *kv.Store, opts *Options) *Catalog {
 	c := &Catalog{store: store, trees: make(map[string]*Content), wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	c.seed = maphash.MakeSeed()
 	if opts != nil {
 		c.opts = *opts
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"entrepot/storage/kv"
@@ -152,9 +153,17 @@ func (t *Content) write(ctx context.Context, path string, decide func(*write, *A
 		if !errors.Is(err, kv.ErrConflict) {
 			return err
 		}
-		t.state.Store(0) // it may be the registry that changed
+		t.learn(err)
 	}
 	return fmt.Errorf("%w: gave up after %d attempts", ErrConflict, maxAttempts)
+}
+
+// learn forgets the state of the tree when a conflict may be due to it.
+func (t *Content) learn(err error) {
+	var conflict *kv.ConflictError
+	if !errors.As(err, &conflict) || conflict.Key.Partition == registryPartition {
+		t.state.Store(0)
+	}
 }
 
 // write is one change of one path: from the old record to the new one, either of which may be nil.
@@ -167,12 +176,14 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
-	sequence uint64 // of the attempt: its feed entry, and the number of what it creates
+	sequence uint64      // of the attempt: its feed entry, and the number of what it creates
+	creating *sync.Mutex // held by an attempt that makes a component
 }
 
 func (w *write) add(op kv.Op) { w.ops = append(w.ops, op) }
 
 func (w *write) commit() error {
+	defer w.unlockComponent()
 	if err := w.registryOp(); err != nil {
 		return err
 	}

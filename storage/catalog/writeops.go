@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"hash/maphash"
 	"maps"
 	"time"
 
@@ -192,6 +193,11 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 	key := kv.Key{Partition: w.t.parts.components, Sort: sort}
 	count := kv.Op{Kind: kv.OpAdd, Key: kv.Key{Partition: w.t.parts.members, Sort: sort}, Delta: 1, If: kv.IfExists}
 	e, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	if err == nil && e.Version == 0 {
+		// The files of a new component arrive together: one makes it, the others wait and join, instead of all but one failing.
+		w.lockComponent(sort)
+		e, err = w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	}
 	if err != nil {
 		return err
 	}
@@ -199,6 +205,7 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 		count.If = kv.IfAbsent
 		err = w.makeComponent(at, key)
 	} else {
+		w.unlockComponent()
 		err = w.mergeComponent(&e, key)
 	}
 	if err != nil {
@@ -209,6 +216,20 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 		w.memberOp(sort, w.new.Path, true)
 	}
 	return nil
+}
+
+// lockComponent makes other writers wait that would make the same component, until this attempt has ended.
+func (w *write) lockComponent(sort string) {
+	c := w.t.catalog
+	w.creating = &c.creating[maphash.String(c.seed, sort)%uint64(len(c.creating))]
+	w.creating.Lock()
+}
+
+func (w *write) unlockComponent() {
+	if w.creating != nil {
+		w.creating.Unlock()
+		w.creating = nil
+	}
 }
 
 func (w *write) makeComponent(at *Coordinates, key kv.Key) error {
