@@ -2,11 +2,13 @@ package catalog
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 
+	"entrepot/storage/blob"
 	"entrepot/storage/kv"
 )
 
@@ -95,6 +97,43 @@ func (c *Catalog) References(ctx context.Context, ref BlobRef) iter.Seq2[Match, 
 			if !yield(m, err) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// Blobs delivers the blobs of a store that assets name, in the order of their hashes, behind a hash; the zero Hash means all. It is
+// the order in which a blob store lists, so that both can be compared in one pass.
+func (c *Catalog) Blobs(ctx context.Context, store string, after blob.Hash) iter.Seq2[ReferencedBlob, error] {
+	return func(yield func(ReferencedBlob, error) bool) {
+		r := kv.Range{}
+		if !after.IsZero() {
+			if r.From = kv.After(string(after[:])); r.From == "" {
+				return // nothing follows the greatest hash
+			}
+		}
+		var b ReferencedBlob
+		for e, err := range c.store.Scan(ctx, blobPartition(store), r) {
+			if err == nil && len(e.Sort) < hashSize {
+				err = fmt.Errorf("blob row %x: %w", e.Sort, errRecord)
+			}
+			if err != nil {
+				yield(ReferencedBlob{}, wrap(err, "blobs of "+store))
+				return
+			}
+			if hash := blob.Hash([]byte(e.Sort[:hashSize])); hash != b.Hash {
+				if b.Assets > 0 && !yield(b, nil) {
+					return
+				}
+				b = ReferencedBlob{Hash: hash}
+			}
+			if !e.IsCount {
+				size, _ := binary.Uvarint(e.Value)
+				b.Size = int64(size)
+				b.Assets++
+			}
+		}
+		if b.Assets > 0 {
+			yield(b, nil)
 		}
 	}
 }

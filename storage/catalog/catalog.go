@@ -3,12 +3,29 @@
 //
 // Invariants:
 //
-//   - One write of an asset is one atomic batch: asset, component, browse nodes, checksum index, blob reference, usage, feed.
-//   - A record never names a blob that was not committed before.
+//   - One write of an asset is one atomic batch of at most 100 operations: asset, component, browse nodes, checksum index, blob
+//     reference, usage, feed. Counters are exact, because each change of one hangs on the version of the record it counts.
+//   - A record never names a blob that was not committed before: the caller commits first.
 //   - Keys are partitioned by content tree, so work on one repository never reads another's rows, and no call on a request path
-//     scans more than it delivers.
+//     scans more than it delivers. Paths up to MaxPath and of any depth fit the keys.
 //   - A repository refers to its content by the id of a tree of partitions, not by its own name: a clone or snapshot can share a
 //     tree instead of copying it.
+//   - Reading an asset never costs a write: downloads are gathered in memory and written now and then.
+//   - Hot assets, and paths known to be absent, are answered from memory; a reader that began after a write of this process ended
+//     sees that write. With several processes over one store, another's write is seen when the entry leaves the memory.
+//
+// The rows and their keys are described in docs/design/catalog-keys.md.
+//
+// Example:
+//
+//	c := catalog.New(store, nil)
+//	defer c.Close()
+//	tree := c.Content("releases-1")
+//	err := tree.Put(ctx, &catalog.Asset{
+//		Path: "/org/acme/lib/1.0/lib-1.0.jar", Component: &catalog.Coordinates{Group: "org.acme", Name: "lib", Version: "1.0"},
+//		Blob: catalog.BlobRef{Store: "default", Hash: info.Hash}, Size: info.Size, Digests: info.Digests,
+//	}, catalog.PutOptions{If: catalog.PutIfAbsent})
+//	for node, err := range tree.Browse(ctx, "/org/acme", "", 1000) { … }
 package catalog
 
 import (

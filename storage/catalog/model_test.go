@@ -305,6 +305,32 @@ func (s *machine) check(t *rapid.T) {
 	for body := range 7 {
 		s.checkBody(t, body)
 	}
+	s.checkBlobs(t)
+}
+
+func (s *machine) checkBlobs(t *rapid.T) {
+	want := map[blob.Hash]ReferencedBlob{}
+	for _, assets := range s.model.assets {
+		for _, a := range assets {
+			if a.Blob.Store == "default" {
+				want[a.Blob.Hash] = ReferencedBlob{a.Blob.Hash, a.Size, want[a.Blob.Hash].Assets + 1}
+			}
+		}
+	}
+	got, after := map[blob.Hash]ReferencedBlob{}, blob.Hash{}
+	for more := true; more; { // one at a time
+		more = false
+		for b, err := range s.c.Blobs(t.Context(), "default", after) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[b.Hash], after, more = b, b.Hash, true
+			break
+		}
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
 }
 
 func (s *machine) checkContent(t *rapid.T, content string) {

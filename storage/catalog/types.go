@@ -90,6 +90,13 @@ type StoreUsage struct {
 	Bytes int64 // sum of their sizes
 }
 
+// ReferencedBlob is a blob that assets name.
+type ReferencedBlob struct {
+	Hash   blob.Hash
+	Size   int64 // bytes, as the assets say
+	Assets int64 // that name it
+}
+
 // Match is an asset found across repositories, with the content tree it is in.
 type Match struct {
 	Content string
