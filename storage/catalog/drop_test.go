@@ -117,3 +117,34 @@ func TestDropAgainstWriters(t *testing.T) {
 	}
 	mustCheck(t, c)
 }
+
+// TestDropMeetsWrites has another tree take up and give back shared blobs between the drop's reads and its batches.
+func TestDropMeetsWrites(t *testing.T) {
+	driver := watch(memory.New())
+	c := New(kv.New(driver), nil)
+	defer c.Close()
+	fillForDrop(t, c)
+	other := c.Content("two")
+	busy, round := false, 0
+	driver.before = func(ops []kv.Op) {
+		if busy || ops[0].Key.Partition == registryPartition {
+			return
+		}
+		busy = true
+		a := libraryAsset(round)
+		a.Path = "/other" + a.Path
+		put(t, other, a, PutOptions{})
+		if round%2 == 1 {
+			if err := other.Delete(t.Context(), a.Path); err != nil {
+				t.Error(err)
+			}
+		}
+		round++
+		busy = false
+	}
+	if err := c.Content("one").Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	driver.before = nil
+	mustCheck(t, c)
+}

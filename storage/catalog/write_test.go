@@ -156,6 +156,29 @@ func TestSharedBrowsePath(t *testing.T) {
 	}
 }
 
+func TestReferences(t *testing.T) {
+	c := newCatalog(t, nil)
+	put(t, c.Content("one"), testAsset("/a", 1), PutOptions{})
+	put(t, c.Content("two"), testAsset("/b", 1), PutOptions{})
+	put(t, c.Content("two"), testAsset("/c", 2), PutOptions{})
+	var got []string
+	for _, m := range collect(t, c.References(t.Context(), testAsset("/", 1).Blob)) {
+		got = append(got, m.Content+m.Asset.Path)
+	}
+	if diff := gocmp.Diff([]string{"one/a", "two/b"}, got); diff != "" {
+		t.Error(diff)
+	}
+	inOne := collect(t, c.Content("one").ByChecksum(t.Context(), "sha256", testAsset("/", 1).Digests.SHA256))
+	if len(inOne) != 1 || inOne[0].Path != "/a" {
+		t.Errorf("by checksum in one tree: %+v", inOne)
+	}
+	for _, err := range c.ByChecksum(t.Context(), "crc32", "00") {
+		if !errors.Is(err, ErrInvalid) {
+			t.Errorf("by an unknown checksum: %v", err)
+		}
+	}
+}
+
 func TestGeneration(t *testing.T) {
 	c := newCatalog(t, nil)
 	tree := c.Content("raw")
