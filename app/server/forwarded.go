@@ -96,7 +96,7 @@ func (s *Server) client(remote string, hops []string) string {
 }
 
 // forwarding is what the forwarding headers say. Of headers that contradict each other the old server's order counts: Forwarded,
-// X-Forwarded-Host, X-Forwarded-Server; a port in a host before X-Forwarded-Port; X-Forwarded-Proto before X-Proxied-Https.
+// X-Forwarded-Host, X-Forwarded-Server; a port in a host before X-Forwarded-Port; X-Forwarded-Proto before X-Proxied-Https. An empty header says nothing.
 type forwarding struct {
 	origin origin
 	hops   []string
@@ -107,24 +107,22 @@ func (f *forwarding) read(h http.Header) error {
 	if on := strings.ToLower(h.Get("X-Proxied-Https")); on == "on" || on == "true" {
 		f.origin.scheme, f.origin.port = "https", 0
 	}
-	if v := h["X-Forwarded-Proto"]; v != nil {
-		if !validScheme(v[0]) {
+	if v := h.Get("X-Forwarded-Proto"); v != "" {
+		if !validScheme(v) {
 			return refusal
 		}
-		f.origin.scheme = v[0]
+		f.origin.scheme = v
 	}
-	direct := f.origin.port
 	for _, name := range []string{"X-Forwarded-Server", "X-Forwarded-Host"} { // the later one wins
-		if v := h[name]; v != nil {
-			host := leftmost(v[0])
+		if host := leftmost(h.Get(name)); host != "" {
 			if !validHost(host) {
 				return refusal
 			}
-			f.authority(host, direct)
+			f.origin.host, f.origin.port = splitHost(host)
 		}
 	}
-	if v := h["X-Forwarded-Port"]; v != nil {
-		port, err := strconv.ParseUint(leftmost(v[0]), 10, 16)
+	if v := leftmost(h.Get("X-Forwarded-Port")); v != "" {
+		port, err := strconv.ParseUint(v, 10, 16)
 		if err != nil || port == 0 {
 			return refusal
 		}
@@ -138,22 +136,15 @@ func (f *forwarding) read(h http.Header) error {
 		}
 	}
 	for i, v := range h["Forwarded"] {
-		if !f.standard(v, direct, i == 0) {
+		if !f.standard(v, i == 0) {
 			return refusal
 		}
 	}
 	return nil
 }
 
-func (f *forwarding) authority(host string, direct int) {
-	f.origin.host, f.origin.port = splitHost(host)
-	if host == "" {
-		f.origin.port = direct
-	}
-}
-
 // standard reads a Forwarded header (RFC 7239). Scheme and host are those of the first element; what is not understood is left.
-func (f *forwarding) standard(value string, direct int, first bool) bool {
+func (f *forwarding) standard(value string, first bool) bool {
 	for i, element := range strings.Split(value, ",") {
 		for pair := range strings.SplitSeq(element, ";") {
 			name, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
@@ -161,7 +152,7 @@ func (f *forwarding) standard(value string, direct int, first bool) bool {
 			switch name = strings.ToLower(name); {
 			case name == "for":
 				f.hops = append(f.hops, hopAddress(v))
-			case !first || i > 0:
+			case !first || i > 0 || v == "":
 			case name == "proto":
 				if !validScheme(v) {
 					return false
@@ -171,7 +162,7 @@ func (f *forwarding) standard(value string, direct int, first bool) bool {
 				if !validHost(v) {
 					return false
 				}
-				f.authority(v, direct)
+				f.origin.host, f.origin.port = splitHost(v)
 			}
 		}
 	}
@@ -232,8 +223,7 @@ func validHost(hostport string) bool {
 	return true
 }
 
-// validScheme reports whether a text can be a URL's scheme. An empty one passes, as on the old server: only what builds links from
-// it refuses.
+// validScheme reports whether a text, which is not empty, can be a URL's scheme.
 func validScheme(scheme string) bool {
 	for i := range len(scheme) {
 		c := scheme[i]

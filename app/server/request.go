@@ -12,14 +12,14 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/trace"
+
+	"entrepot/formats"
 )
 
 // Caller is who sends a request, as far as this package needs to know.
 type Caller interface {
-	// Name is the user id for the log, "anonymous" for callers without credentials.
-	Name() string
-	// Permitted reports whether the caller has an application permission, for example "nexus:users:read".
-	Permitted(permission string) bool
+	// UserID is for the log.
+	UserID() string
 }
 
 // Request is a client's request. It is valid until its handler returns, but its strings and headers may be kept.
@@ -52,9 +52,13 @@ type Request struct {
 	failed    bool
 	closing   bool // the client wants the connection to end
 	done      bool
-	started   time.Time
-	id        uint64
-	sent      int64
+
+	permissions []string // of the route
+	authorized  bool     // they were checked
+
+	started time.Time
+	id      uint64
+	sent    int64
 }
 
 // Labels say what a request was about.
@@ -110,6 +114,20 @@ func (r *Request) Cookie(name string) (string, bool) {
 // BaseURL is the server's external URL without a final slash: the configured one, else what the request's Host and the trusted
 // proxies' headers say.
 func (r *Request) BaseURL() string { return r.server.baseURL(r.origin) }
+
+// TLS reports whether the connection to this server is encrypted, whatever proxies say.
+func (r *Request) TLS() bool { return r.ctx.IsTLS() }
+
+// Authorize checks the permissions of a route that was mounted with PermissionAfterBody. Its error is for the handler to return.
+func (r *Request) Authorize() error {
+	for _, permission := range r.permissions {
+		if r.Caller == nil || !r.surface.Authenticator.Permits(r.Caller, permission) {
+			return &formats.Error{Kind: formats.Forbidden}
+		}
+	}
+	r.authorized = true
+	return nil
+}
 
 // Reached reports whether the caller was let in and the route's handler was asked.
 func (r *Request) Reached() bool { return r.reached }

@@ -25,6 +25,7 @@ const (
 	accessNone accessKind = iota
 	accessPublic
 	accessPermission
+	accessLate
 	accessContent
 )
 
@@ -33,6 +34,11 @@ func Public() Access { return Access{kind: accessPublic} }
 
 // Permission lets callers in who have all of the application permissions, for example "nexus:users:read".
 func Permission(all ...string) Access { return Access{kind: accessPermission, permissions: all} }
+
+// PermissionAfterBody is Permission for a handler that has to look at its body first, because clients expect complaints about the
+// body before those about their rights. The handler calls Request.Authorize before it does anything; an answer without that call is
+// thrown away.
+func PermissionAfterBody(all ...string) Access { return Access{kind: accessLate, permissions: all} }
 
 // Content leaves the decision to the engine, which knows the privileges of a repository and of a path in it. The handler hands the
 // caller on and answers nothing on its own.
@@ -43,7 +49,7 @@ func (a Access) String() string {
 	switch a.kind {
 	case accessPublic:
 		return "public"
-	case accessPermission:
+	case accessPermission, accessLate:
 		return strings.Join(a.permissions, " ")
 	case accessContent:
 		return "content"
@@ -67,6 +73,8 @@ type Route struct {
 type Authenticator interface {
 	// Authenticate gives the caller, or an error that the surface's Face answers, when credentials are wrong.
 	Authenticate(r *Request) (Caller, error)
+	// Permits reports whether a caller that it gave has an application permission, for example "nexus:users:read".
+	Permits(c Caller, permission string) bool
 }
 
 // Line is one header line.
@@ -145,8 +153,8 @@ func (f *Surface) add(route Route) error {
 	switch {
 	case route.Access.kind == accessNone:
 		return fmt.Errorf("no access given: name a permission, or say Public or Content")
-	case route.Access.kind == accessPermission && len(route.Access.permissions) == 0:
-		return fmt.Errorf("Permission without a permission")
+	case (route.Access.kind == accessPermission || route.Access.kind == accessLate) && len(route.Access.permissions) == 0:
+		return fmt.Errorf("no permission named")
 	case route.Access.kind != accessPublic && f.Authenticator == nil:
 		return fmt.Errorf("the surface has no authenticator")
 	case route.Handler == nil:
@@ -250,21 +258,29 @@ func (f *Surface) route(r *Request) (*mounted, error) {
 	if len(routes) == 0 {
 		return nil, &formats.Error{Kind: formats.NotFound}
 	}
-	var fallback *mounted
+	var get, any *mounted
 	var allow []string
 	for _, m := range routes {
 		switch {
 		case slices.Contains(m.Methods, r.Method):
-			r.names, r.values = m.names, values
-			return m, nil
-		case m.Methods == nil, r.Method == http.MethodHead && slices.Contains(m.Methods, http.MethodGet):
-			fallback = m
+			return r.take(m, values)
+		case m.Methods == nil:
+			any = m
+		case r.Method == http.MethodHead && slices.Contains(m.Methods, http.MethodGet):
+			get = m
 		}
 		allow = append(allow, m.Methods...)
 	}
-	if fallback == nil {
-		return nil, &formats.Error{Kind: formats.MethodNotAllowed, Allow: allow}
+	switch {
+	case get != nil:
+		return r.take(get, values)
+	case any != nil:
+		return r.take(any, values)
 	}
-	r.names, r.values = fallback.names, values
-	return fallback, nil
+	return nil, &formats.Error{Kind: formats.MethodNotAllowed, Allow: allow}
+}
+
+func (r *Request) take(m *mounted, values []string) (*mounted, error) {
+	r.names, r.values = m.names, values
+	return m, nil
 }

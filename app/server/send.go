@@ -118,6 +118,8 @@ func spelling(name string) string {
 		return "WWW-Authenticate"
 	case "X-Xss-Protection":
 		return "X-XSS-Protection"
+	case "X-Siesta-Faultid":
+		return "X-Siesta-FaultId"
 	}
 	return name
 }

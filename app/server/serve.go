@@ -149,16 +149,27 @@ func (s *Server) dispatch(r *Request) (*formats.Response, error) {
 	if r.body != nil {
 		r.body.limit = route.MaxBody
 	}
-	for _, permission := range route.Access.permissions {
-		if r.Caller == nil || !r.Caller.Permitted(permission) {
-			return nil, &formats.Error{Kind: formats.Forbidden}
-		}
-	}
 	if s.opts.Tracer != nil {
 		s.trace(r, route)
 	}
+	return handle(r, route)
+}
+
+// handle asks the route's handler when the caller may.
+func handle(r *Request, route *mounted) (*formats.Response, error) {
+	r.permissions = route.Access.permissions
+	late := route.Access.kind == accessLate
+	if !late {
+		if err := r.Authorize(); err != nil {
+			return nil, err
+		}
+	}
 	r.reached = true
-	return route.Handler(r)
+	resp, err := route.Handler(r)
+	if late && !r.authorized && err == nil {
+		return nil, fmt.Errorf("server: the handler of %s did not check its permission", route.Pattern)
+	}
+	return resp, err
 }
 
 // trace starts the request's span, below the client's where it sends one.
@@ -267,7 +278,7 @@ func (s *Server) finish(r *Request, status int, err error) {
 			Repository: r.Labels.Repository, Format: r.Labels.Format, Class: r.Labels.Class,
 		}
 		if r.Caller != nil {
-			line.Caller = r.Caller.Name()
+			line.Caller = r.Caller.UserID()
 		}
 		if err != nil {
 			line.Error = err.Error()

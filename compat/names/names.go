@@ -68,15 +68,3 @@ func FormatOf(segment string) string {
 	}
 	return segment
 }
-
-// WritePolicy gives the policy for an old word. Older servers knew REPLICATION_ONLY, which later ones turned into DENY; an unknown
-// word is DENY too. "" is the old default for a format: what is given as fallback.
-func WritePolicy(old, fallback string) string {
-	switch strings.ToUpper(old) {
-	case "":
-		return fallback
-	case "ALLOW", "ALLOW_ONCE":
-		return strings.ToUpper(old)
-	}
-	return "DENY"
-}

@@ -57,11 +57,3 @@ func TestSegments(t *testing.T) {
 		}
 	}
 }
-
-func TestWritePolicy(t *testing.T) {
-	for old, want := range map[string]string{"ALLOW": "ALLOW", "allow_once": "ALLOW_ONCE", "DENY": "DENY", "REPLICATION_ONLY": "DENY", "": "ALLOW_ONCE", "?": "DENY"} {
-		if got := WritePolicy(old, "ALLOW_ONCE"); got != want {
-			t.Errorf("WritePolicy(%q) = %q; want %q", old, got, want)
-		}
-	}
-}
