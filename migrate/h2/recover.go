@@ -247,7 +247,7 @@ func (f *finder) complete(byID map[uint32]*chunk, scanned bool) error {
 	return nil
 }
 
-// findTorn records chunks newer than the chosen one that H2 was writing when it was killed.
+// findTorn records chunks newer than the chosen one of which a part is missing: H2 was killed while it wrote them.
 func (f *finder) findTorn(broken []*chunk) {
 	s := f.store
 	seen := map[int64]bool{}
@@ -334,7 +334,7 @@ type scanner struct {
 	store  *store
 	window []byte
 	start  int64    // first block of the window
-	broken []*chunk // headers met that have no footer
+	broken []*chunk // headers met without a footer, and footers without a header
 }
 
 // before finds the last whole chunk that ends at or before a block, or nil. A chunk counts only when no other header or footer
@@ -353,6 +353,9 @@ func (sc *scanner) before(block int64) (*chunk, error) {
 			candidate = nil
 			if c := sc.store.headerAt(block - f.len); c != nil && c.id == f.id && c.version == f.version && c.len == f.len {
 				candidate = c
+			} else {
+				f.block = max(block-f.len, headerBlocks)
+				sc.broken = append(sc.broken, f)
 			}
 		}
 		block--
