@@ -6,6 +6,34 @@ import (
 	"fmt"
 )
 
+// object is a JSON object whose members stand in a chosen order: clients of the old server print what they get.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, m := range o {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name, err := compact(m.name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := compact(m.value)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(append(b, name...), ':'), value...)
+	}
+	return append(b, '}'), nil
+}
+
 // encode gives a value as the old server lays JSON out: two blanks per level of objects, a blank on both sides of a colon, arrays on
 // one line around their elements.
 func encode(v any) ([]byte, error) {

@@ -1,0 +1,250 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"entrepot/app/access"
+	"entrepot/app/access/permission"
+	"entrepot/app/repository"
+	"entrepot/app/server"
+	"entrepot/formats"
+)
+
+// prefix is where the API begins.
+const prefix = "/service/rest/"
+
+// maxBody is the most that a JSON or text body may have, in bytes.
+const maxBody = 4 << 20
+
+// Options are what the API stands on. Engine and Access are required.
+type Options struct {
+	Engine *repository.Engine
+	Access *access.Service
+	// Health tells whether records and blobs can be read and written; nil means always.
+	Health func() error
+	Log    *slog.Logger     // default discards
+	Now    func() time.Time // default time.Now
+}
+
+// API is the REST API. All its methods may be called from many goroutines.
+type API struct {
+	Options
+	engine *repository.Engine
+	access *access.Service
+}
+
+// New makes the API.
+func New(o Options) *API {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Health == nil {
+		o.Health = func() error { return nil }
+	}
+	return &API{Options: o, engine: o.Engine, access: o.Access}
+}
+
+// Mount adds all operations to a server.
+func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error {
+	surface := server.Surface{Prefix: prefix, Face: face{a}, Authenticator: authenticator}
+	for _, op := range a.operations() {
+		if err := s.Mount(surface, a.route(op)); err != nil {
+			return fmt.Errorf("rest: %w", err)
+		}
+	}
+	return nil
+}
+
+// operations are all operations of the API, a resource after the other.
+func (a *API) operations() []operation {
+	var all []operation
+	for _, resource := range [][]operation{
+		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(),
+	} {
+		all = append(all, resource...)
+	}
+	return all
+}
+
+// operation is one method on one path.
+type operation struct {
+	method   string
+	path     string        // below the prefix, for example "v1/repositories/{name}"
+	access   server.Access // PermissionAfterBody where there is a body
+	consumes media         // what kind of body
+	produces media         // what kind of answer; default JSON
+	status   int           // of success; default 200 with a value, 204 without
+	// run answers. It returns nil, a value to be written as JSON, a text (string) where the operation produces text, or a
+	// *formats.Response that is sent as it is.
+	run func(c *call) (any, error)
+}
+
+// media is a kind of body.
+type media string
+
+// The kinds of bodies.
+const (
+	mediaNone      media = ""
+	mediaJSON      media = "application/json"
+	mediaText      media = "text/plain"
+	mediaMultipart media = "multipart/form-data"
+	mediaAny       media = "*/*"
+)
+
+// call is a request to an operation.
+type call struct {
+	*server.Request
+	api     *API
+	subject *access.Subject
+}
+
+// actor is the caller as the one who changes something.
+func (c *call) actor() access.Actor { return c.subject.Actor(c.Remote) }
+
+// signedIn is an error for callers without credentials: the old server lets them change nothing, whatever their permissions.
+func (c *call) signedIn() error {
+	if c.subject.Anonymous() {
+		return forbidden()
+	}
+	return nil
+}
+
+// administers is an error unless the caller is signed in and may do something to the settings of a repository.
+func (c *call) administers(format, repository string, action permission.Action) error {
+	if c.subject.Anonymous() || !c.subject.MayAdminister(format, repository, action) {
+		return forbidden()
+	}
+	return nil
+}
+
+func forbidden() error { return &formats.Error{Kind: formats.Forbidden} }
+
+// decode reads a JSON body. Call authorize afterwards: clients expect complaints about the body before those about their rights.
+func (c *call) decode(into any) error {
+	data, err := c.bytes()
+	if err != nil {
+		return err
+	}
+	return decode(data, into)
+}
+
+// authorize checks the permissions of an operation that was declared with PermissionAfterBody, and that the caller is signed in.
+func (c *call) authorize() error {
+	if err := c.Authorize(); err != nil {
+		return err
+	}
+	return c.signedIn()
+}
+
+// bytes reads the whole body.
+func (c *call) bytes() ([]byte, error) {
+	if c.Body() == nil {
+		return nil, nil
+	}
+	return io.ReadAll(c.Body())
+}
+
+func (a *API) route(op operation) server.Route {
+	limit := int64(maxBody)
+	if op.consumes == mediaMultipart {
+		limit = 0
+	}
+	return server.Route{
+		Methods: []string{op.method}, Pattern: prefix + op.path, Access: op.access, Class: "rest", MaxBody: limit,
+		Handler: func(r *server.Request) (*formats.Response, error) { return a.serve(op, r) },
+	}
+}
+
+// serve runs an operation.
+func (a *API) serve(op operation, r *server.Request) (*formats.Response, error) {
+	produces := op.produces
+	if produces == mediaNone {
+		produces = mediaJSON
+	}
+	switch {
+	case !accepts(r.Header, produces):
+		return nil, &server.StatusError{Status: http.StatusNotAcceptable}
+	case op.consumes != mediaNone && op.consumes != mediaAny && !consumes(r.Header, op.consumes):
+		return nil, &server.StatusError{Status: http.StatusUnsupportedMediaType}
+	}
+	subject, ok := r.Caller.(*access.Subject)
+	if !ok {
+		return nil, errors.New("rest: the authenticator gives no subject")
+	}
+	v, err := op.run(&call{Request: r, api: a, subject: subject})
+	if err != nil {
+		return nil, err
+	}
+	return respond(op, produces, v)
+}
+
+func respond(op operation, produces media, v any) (*formats.Response, error) {
+	status := op.status
+	switch v := v.(type) {
+	case *formats.Response:
+		return v, nil
+	case nil:
+		if status == 0 {
+			status = http.StatusNoContent
+		}
+		return &formats.Response{Status: status}, nil
+	case string:
+		if produces == mediaText {
+			return textResponse(http.StatusOK, v), nil
+		}
+	}
+	if status == 0 {
+		status = http.StatusOK
+	}
+	body, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return &formats.Response{
+		Status: status, Header: http.Header{"Content-Type": {string(mediaJSON)}}, Body: formats.Body{Bytes: body, Size: int64(len(body))},
+	}, nil
+}
+
+func textResponse(status int, text string) *formats.Response {
+	return &formats.Response{
+		Status: status, Header: http.Header{"Content-Type": {string(mediaText)}}, Body: formats.Body{Bytes: []byte(text), Size: int64(len(text))},
+	}
+}
+
+// accepts reports whether a client takes a kind of answer.
+func accepts(h http.Header, kind media) bool {
+	lines := h["Accept"]
+	if len(lines) == 0 || kind == mediaAny {
+		return true
+	}
+	major, _, _ := strings.Cut(string(kind), "/")
+	for _, line := range lines {
+		for _, item := range strings.Split(line, ",") {
+			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name != "*/*" && name != "*" && name != major+"/*" && name != string(kind) {
+				continue
+			}
+			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// consumes reports whether a request's body is of a kind.
+func consumes(h http.Header, kind media) bool {
+	name, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && name == string(kind)
+}
