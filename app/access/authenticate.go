@@ -1,0 +1,201 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"entrepot/app/access/password"
+	"entrepot/storage/kv"
+)
+
+// Authenticate tells who a caller is. A live session goes before credentials in the same request; a dead one counts as nothing.
+// Credentials are shown to the active realms in order, and the first that accepts them wins. Callers without credentials are
+// anonymous, and so are those with a token of a kind that no active realm knows.
+//
+// The error is ErrBadCredentials (perhaps as *ThrottledError) when the credentials are wrong, and anything else when nobody can
+// tell now.
+func (s *Service) Authenticate(ctx context.Context, c Credentials) (*Subject, error) {
+	snap, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Session != "" {
+		if subject, err := s.resume(ctx, snap, c.Session); subject != nil || err != nil {
+			return subject, err
+		}
+	}
+	switch c.Kind {
+	case NoCredentials:
+		return snap.anonymous, nil
+	case Malformed:
+		return nil, ErrBadCredentials
+	}
+	e, err := s.identify(ctx, snap, &c)
+	if err != nil {
+		return nil, err
+	}
+	return e.subject, nil
+}
+
+// identify gives who credentials belong to, from memory if possible.
+func (s *Service) identify(ctx context.Context, snap *snapshot, c *Credentials) (*signedIn, error) {
+	key, now := s.cache.key(c), s.opts.Now()
+	e := s.cache.get(key, now)
+	if e != nil && e.snap == snap {
+		return e, nil
+	}
+	if e != nil {
+		subject, err := s.renew(ctx, snap, e.identity)
+		if err != nil {
+			return nil, err
+		}
+		if subject != nil {
+			e = &signedIn{identity: e.identity, subject: subject, snap: snap, expires: e.expires}
+			s.cache.put(key, e, now)
+			return e, nil
+		}
+	}
+	identity, err := s.signIn(ctx, snap, c)
+	if err != nil {
+		return nil, err
+	}
+	if identity == nil {
+		return &signedIn{subject: snap.anonymous, snap: snap}, nil
+	}
+	subject, err := s.subjectOf(ctx, snap, *identity)
+	if err != nil {
+		return nil, err
+	}
+	ttl := s.holds(identity.realm)
+	e = &signedIn{identity: *identity, subject: subject, snap: snap, expires: now.Add(ttl)}
+	if ttl > 0 {
+		s.cache.put(key, e, now)
+	}
+	return e, nil
+}
+
+// holds gives how long credentials accepted by a realm need not be shown to it again.
+func (s *Service) holds(realm string) time.Duration {
+	r := s.realms[realm]
+	if r.Tokens || realm == RealmLocal {
+		return s.opts.CredentialTTL // revoked by the change number long before
+	}
+	return r.CacheFor
+}
+
+// renew gives what an identity verified earlier may do now, or nil when it must be verified again.
+func (s *Service) renew(ctx context.Context, snap *snapshot, id Identity) (*Subject, error) {
+	if !slices.Contains(snap.realms, id.realm) {
+		return nil, nil
+	}
+	if id.token != "" {
+		if _, err := s.token(ctx, id.realm, id.token); err != nil {
+			return nil, unless(err, ErrBadCredentials)
+		}
+	}
+	subject, err := s.subjectOf(ctx, snap, id)
+	return subject, unless(err, ErrBadCredentials)
+}
+
+// unless drops an error of the given kind.
+func unless(err, kind error) error {
+	if errors.Is(err, kind) {
+		return nil
+	}
+	return err
+}
+
+// signIn asks the realms; a nil identity without error means that none knows such credentials.
+func (s *Service) signIn(ctx context.Context, snap *snapshot, c *Credentials) (*Identity, error) {
+	if c.Kind == Basic {
+		wait, err := s.throttle.reserve(s.opts.Now(), c.User, c.Address)
+		if err != nil {
+			return nil, err
+		}
+		if wait > 0 {
+			if err := s.opts.Sleep(ctx, wait); err != nil {
+				return nil, fmt.Errorf("access: wait after failed sign-ins: %w", err)
+			}
+		}
+	}
+	wrong := c.Kind == Basic
+	var broken error
+	for i, id := range snap.realms {
+		realm := s.realms[id]
+		if realm.Authenticator == nil || slices.Contains(snap.realms[:i], id) {
+			continue
+		}
+		identity, err := realm.Authenticator.Authenticate(ctx, *c)
+		switch {
+		case err == nil:
+			identity.realm = id
+			return &identity, nil
+		case errors.Is(err, ErrBadCredentials):
+			wrong = true
+		case !errors.Is(err, ErrNotMine):
+			broken = errors.Join(broken, fmt.Errorf("access: realm %s: %w", id, err))
+		}
+	}
+	if broken != nil {
+		return nil, broken
+	}
+	if wrong && c.Kind == Basic {
+		s.throttle.failed(s.opts.Now(), c.User, c.Address)
+	}
+	if wrong {
+		return nil, ErrBadCredentials
+	}
+	return nil, nil
+}
+
+// localRealm checks the passwords of local users.
+type localRealm struct{ service *Service }
+
+// Authenticate implements Authenticator.
+func (r localRealm) Authenticate(ctx context.Context, c Credentials) (Identity, error) {
+	s := r.service
+	if c.Kind != Basic {
+		return Identity{}, ErrNotMine
+	}
+	record, row, err := s.account(ctx, SourceLocal, c.User)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return Identity{}, err
+	}
+	if err != nil || record.Password == "" {
+		return Identity{}, errors.Join(ErrBadCredentials, s.passwords.Burn(ctx, c.Secret))
+	}
+	result, err := s.passwords.Verify(ctx, record.Password, c.Secret)
+	if errors.Is(err, password.ErrUnknownFormat) {
+		s.opts.Log.WarnContext(ctx, "stored password hash cannot be read; set a new password", "user", c.User)
+		return Identity{}, ErrBadCredentials
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	if !result.OK || !record.Status.maySignIn() {
+		return Identity{}, ErrBadCredentials
+	}
+	if result.Outdated {
+		s.upgrade(ctx, record, row.Version, c.Secret)
+	}
+	return Identity{UserID: record.ID, Source: SourceLocal, stamp: record.Stamp}, nil
+}
+
+// upgrade replaces an old hash by one of today. The sign-in does not depend on it: the next one tries again.
+func (s *Service) upgrade(ctx context.Context, record userRecord, version uint64, secret string) {
+	hash, err := s.passwords.Hash(ctx, secret)
+	if err == nil {
+		record.Password = hash
+		var op kv.Op
+		if op, err = put(userKey(record.Source, record.ID), record); err == nil {
+			op.If, op.Version = kv.IfVersion, version
+			err = s.store.Apply(ctx, op)
+		}
+	}
+	if err != nil && !errors.Is(err, kv.ErrConflict) {
+		s.opts.Log.WarnContext(ctx, "old password hash was not replaced", "user", record.ID, "error", err)
+	}
+}

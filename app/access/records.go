@@ -1,0 +1,121 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"entrepot/storage/kv"
+)
+
+// The partitions of the store that belong to this package, and how their rows are keyed.
+const (
+	partSettings   = "access/settings"   // the rows below
+	partUsers      = "access/users"      // source NUL id
+	partRoles      = "access/roles"      // id
+	partPrivileges = "access/privileges" // name
+	partSelectors  = "access/selectors"  // name
+	partTokens     = "access/tokens"     // domain NUL digest
+	partOwners     = "access/owners"     // source NUL user NUL domain NUL digest: the tokens of a user
+)
+
+// The rows of partSettings.
+const (
+	rowChange      = "change"
+	rowAnonymous   = "anonymous"
+	rowRealms      = "realms"
+	rowDefaultRole = "default-role"
+)
+
+func changeKey() kv.Key { return kv.Key{Partition: partSettings, Sort: rowChange} }
+
+func settingKey(row string) kv.Key { return kv.Key{Partition: partSettings, Sort: row} }
+
+func userKey(source, id string) kv.Key {
+	return kv.Key{Partition: partUsers, Sort: source + "\x00" + id}
+}
+
+func tokenKey(domain, digest string) kv.Key {
+	return kv.Key{Partition: partTokens, Sort: domain + "\x00" + digest}
+}
+
+func ownerKey(t tokenRecord, digest string) kv.Key {
+	return kv.Key{Partition: partOwners, Sort: ownerPrefix(t.Source, t.User) + t.Domain + "\x00" + digest}
+}
+
+func ownerPrefix(source, user string) string { return source + "\x00" + user + "\x00" }
+
+// changeRecord is the row whose version guards all others.
+type changeRecord struct {
+	Number uint64 `json:"number"` // of changes so far
+}
+
+// userRecord is a stored user. One of another source than SourceLocal holds only what was assigned here.
+type userRecord struct {
+	ID        string   `json:"id"`
+	Source    string   `json:"source"`
+	FirstName string   `json:"firstName,omitempty"`
+	LastName  string   `json:"lastName,omitempty"`
+	Email     string   `json:"email,omitempty"`
+	Status    Status   `json:"status"`
+	Roles     []string `json:"roles"`
+	Password  string   `json:"password,omitempty"` // hash; "" lets nobody in
+	// Stamp changes whenever the password is set, but not when its hash is only replaced by a better one.
+	Stamp string `json:"stamp,omitempty"`
+}
+
+// roleRecord is a stored role.
+type roleRecord struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Privileges  []string `json:"privileges"`
+	Roles       []string `json:"roles"`
+}
+
+// privilegeRecord is a stored privilege.
+type privilegeRecord struct {
+	Name        string        `json:"name"`
+	Type        PrivilegeType `json:"type"`
+	Description *string       `json:"description,omitempty"`
+	Pattern     string        `json:"pattern,omitempty"`
+	Domain      string        `json:"domain,omitempty"`
+	Format      string        `json:"format,omitempty"`
+	Repository  string        `json:"repository,omitempty"`
+	Selector    string        `json:"contentSelector,omitempty"`
+	Script      string        `json:"script,omitempty"`
+	Actions     []string      `json:"actions,omitempty"`
+}
+
+// selectorRecord is a stored content selector.
+type selectorRecord struct {
+	Name        string  `json:"name"`
+	Type        string  `json:"type"`
+	Description *string `json:"description,omitempty"`
+	Expression  string  `json:"expression"`
+}
+
+// tokenRecord is a stored token, found by the digest of its text.
+type tokenRecord struct {
+	Domain  string    `json:"domain"`
+	Source  string    `json:"source"`
+	User    string    `json:"user"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+}
+
+// put makes the operation that stores a record.
+func put(key kv.Key, record any) (kv.Op, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return kv.Op{}, fmt.Errorf("access: encode %q: %w", key.Sort, err)
+	}
+	return kv.Put(key, data), nil
+}
+
+func decode(e kv.Entry, record any) error {
+	if err := json.Unmarshal(e.Value, record); err != nil {
+		return fmt.Errorf("access: decode %q: %w", e.Sort, err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"entrepot/app/access/permission"
+	"entrepot/storage/kv"
+)
+
+// Subject is a caller and what it may do. It is immutable and safe for many goroutines; one request should use one subject.
+type Subject struct {
+	userID    string
+	source    string
+	realm     string
+	session   string
+	anonymous bool
+	roles     []string
+	set       *permission.Set
+}
+
+// UserID gives the caller's user id; that of the anonymous user for callers without credentials, "" when anonymous access is off.
+func (s *Subject) UserID() string { return s.userID }
+
+// Source gives the source of the caller's user, "" for callers without credentials.
+func (s *Subject) Source() string { return s.source }
+
+// Realm gives the id of the realm that accepted the credentials, "" without.
+func (s *Subject) Realm() string { return s.realm }
+
+// Session gives the id of the session that the caller is in, "" without. Only such callers need an anti-CSRF token.
+func (s *Subject) Session() string { return s.session }
+
+// Anonymous tells whether the caller showed no credentials. Such a caller may be allowed to read, but is never signed in.
+func (s *Subject) Anonymous() bool { return s.anonymous }
+
+// Roles gives the ids of the roles that the caller has directly.
+func (s *Subject) Roles() []string { return slices.Clone(s.roles) }
+
+// Granted gives the text of every permission the caller holds.
+func (s *Subject) Granted() []string { return s.set.Granted() }
+
+// Actor gives the caller as the author of a change.
+func (s *Subject) Actor(address string) Actor {
+	return Actor{UserID: s.userID, Source: s.source, Address: address}
+}
+
+// Permits tells whether the caller holds a permission that implies p.
+func (s *Subject) Permits(p permission.Permission) bool { return s.set.Permits(p) }
+
+// MayView tells whether all the actions are allowed on a path of a repository's content, by a privilege on the repository or
+// through a content selector.
+func (s *Subject) MayView(format, repository string, actions permission.Action, path string) bool {
+	return s.set.View(format, repository, actions, path)
+}
+
+// MayEnter tells whether one of the actions is allowed on at least some path of a repository, so that it may be shown to the caller.
+func (s *Subject) MayEnter(format, repository string, anyOf permission.Action) bool {
+	return s.set.Enter(format, repository, anyOf)
+}
+
+// MayAdminister tells whether all the actions are allowed on a repository's settings.
+func (s *Subject) MayAdminister(format, repository string, actions permission.Action) bool {
+	return s.set.Admin(format, repository, actions)
+}
+
+// subjectOf gives what an identity may do now. ErrBadCredentials when its user is gone or may not sign in any more.
+func (s *Service) subjectOf(ctx context.Context, snap *snapshot, id Identity) (*Subject, error) {
+	record, _, err := s.account(ctx, id.Source, id.UserID)
+	switch {
+	case errors.Is(err, kv.ErrNotFound) && id.Source != SourceLocal:
+		record.Status = StatusActive // known to its source only
+	case errors.Is(err, kv.ErrNotFound):
+		return nil, ErrBadCredentials
+	case err != nil:
+		return nil, err
+	}
+	if !record.Status.maySignIn() || id.stamp != "" && id.stamp != record.Stamp {
+		return nil, ErrBadCredentials
+	}
+	roles := slices.Concat(id.Groups, record.Roles)
+	if snap.defaultTo != "" && slices.Contains(snap.realms, RealmDefaultRole) {
+		roles = append(roles, snap.defaultTo)
+	}
+	roles = unique(roles)
+	return &Subject{userID: id.UserID, source: id.Source, realm: id.realm, roles: roles, set: snap.permissions(roles)}, nil
+}
+
+// anonymousSubject gives what callers without credentials are. An anonymous user who is gone or may not sign in may do nothing.
+func (s *Service) anonymousSubject(ctx context.Context, snap *snapshot) (*Subject, error) {
+	nobody := &Subject{anonymous: true, set: &permission.Set{}}
+	if !snap.settings.Enabled {
+		return nobody, nil
+	}
+	nobody.userID = snap.settings.UserID
+	record, _, err := s.account(ctx, SourceLocal, snap.settings.UserID)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return nobody, nil
+	case err != nil:
+		return nil, err
+	case record.Status.maySignIn():
+		nobody.roles = unique(record.Roles)
+		nobody.set = snap.permissions(nobody.roles)
+	}
+	return nobody, nil
+}
