@@ -55,6 +55,9 @@ func locate(path string) location {
 		return location{kind: kindListing, main: path}
 	}
 	l := location{main: path}
+	if !strings.HasPrefix(path, "/") {
+		return l
+	}
 	for _, algorithm := range checksums {
 		if main, ok := strings.CutSuffix(path, "."+algorithm); ok {
 			l.main, l.checksum = main, algorithm

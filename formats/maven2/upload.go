@@ -26,6 +26,7 @@ func (f *Format) UploadSpec() formats.UploadSpec {
 	const group = "Component coordinates"
 	return formats.UploadSpec{
 		Multiple: true,
+		Derived:  true,
 		Component: []formats.UploadField{
 			{Name: attrGroup, Display: "Group ID", Group: group},
 			{Name: attrArtifact, Display: "Artifact ID", Group: group},
@@ -46,7 +47,7 @@ func (f *Format) Plan(ctx context.Context, r formats.Repository, u *formats.Uplo
 	if r.Settings[SettingVersionPolicy] == Snapshot {
 		return nil, refuse("Upload to snapshot repositories not supported, use the maven client.")
 	}
-	c, err := uploadCoordinates(u)
+	c, err := f.uploadCoordinates(u)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (f *Format) Plan(ctx context.Context, r formats.Repository, u *formats.Uplo
 }
 
 // uploadCoordinates takes the coordinates of an upload from its POM, else from its fields.
-func uploadCoordinates(u *formats.Upload) (coordinates, error) {
+func (f *Format) uploadCoordinates(u *formats.Upload) (coordinates, error) {
 	for _, file := range u.Files {
 		if file.Fields[attrClassifier] != "" || strings.TrimLeft(file.Fields[attrExtension], ".") != "pom" {
 			continue
@@ -92,13 +93,9 @@ func uploadCoordinates(u *formats.Upload) (coordinates, error) {
 		return coordinates{group: p.group, artifact: p.artifact, version: p.version}, nil
 	}
 	var missing formats.FieldErrors
-	for _, field := range []struct{ name, display string }{
-		{attrGroup, "Group ID"}, {attrArtifact, "Artifact ID"}, {attrVersion, "Version"},
-	} {
-		if u.Fields[field.name] == "" {
-			missing = append(missing, formats.FieldError{
-				Field: field.name, Message: "Missing required component field '" + field.display + "'",
-			})
+	for _, field := range f.UploadSpec().Component {
+		if !field.Optional && u.Fields[field.Name] == "" {
+			missing = append(missing, field.Missing())
 		}
 	}
 	if len(missing) > 0 {

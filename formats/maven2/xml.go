@@ -1,6 +1,7 @@
 package maven2
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ type walker struct {
 type element struct {
 	name string // as written, with its prefix
 	path string
-	text strings.Builder
+	text []byte
 }
 
 func (w *walker) token(token xml.Token) error {
@@ -82,7 +83,8 @@ func (w *walker) token(token xml.Token) error {
 		return w.end(t.Name)
 	case xml.CharData:
 		if len(w.open) > 0 {
-			w.open[len(w.open)-1].text.Write(t)
+			last := &w.open[len(w.open)-1]
+			last.text = append(last.text, t...)
 		} else if strings.TrimSpace(strings.TrimPrefix(string(t), "\ufeff")) != "" {
 			return errors.New("maven2: read XML: text outside of the root element")
 		}
@@ -112,7 +114,7 @@ func (w *walker) end(name xml.Name) error {
 	if last < 0 || w.open[last].name != name.Space+":"+name.Local {
 		return fmt.Errorf("maven2: read XML: </%s> closes nothing", name.Local)
 	}
-	w.visit(w.open[last].path, strings.TrimSpace(w.open[last].text.String()))
+	w.visit(w.open[last].path, string(bytes.TrimSpace(w.open[last].text)))
 	w.open = w.open[:last]
 	w.ended = last == 0
 	return nil
