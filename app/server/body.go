@@ -126,9 +126,10 @@ type readerOnly struct{ io.Reader }
 // StatusError is a refusal by the edge itself, with the status it stands for.
 type StatusError struct {
 	Status  int
-	Message string // for the client; "" means the status' own words
-	Bare    bool   // the answer has no body
-	Err     error  // the cause, for the log; may be nil
+	Message string      // for the client; "" means the status' own words
+	Bare    bool        // the answer has no body
+	Header  http.Header // further headers of the answer; may be nil
+	Err     error       // the cause, for the log; may be nil
 }
 
 func (e *StatusError) Error() string {
