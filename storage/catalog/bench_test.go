@@ -2,11 +2,15 @@ package catalog
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"entrepot/storage/blob"
+	"entrepot/storage/kv"
+	"entrepot/storage/kv/leveldb"
 )
 
 // libraryAsset is the n-th of many assets as a Maven repository has them: five assets to a version, ten versions to a library.
@@ -27,56 +31,83 @@ func libraryAsset(n int) *Asset {
 	}
 }
 
-func fill(b testing.TB, t *Content, n int) {
-	for i := range n {
-		if err := t.Put(b.Context(), libraryAsset(i), PutOptions{}); err != nil {
-			b.Fatal(err)
-		}
+// diskCatalog is a catalog on a disk, with a number of assets.
+func diskCatalog(b *testing.B, opts *Options, count int) *Content {
+	b.Helper()
+	driver, err := leveldb.Open(b.TempDir(), nil)
+	if err != nil {
+		b.Fatal(err)
 	}
+	store := kv.New(driver)
+	c := New(store, opts)
+	b.Cleanup(func() {
+		if err := errors.Join(c.Close(), store.Close()); err != nil {
+			b.Errorf("close: %v", err)
+		}
+	})
+	t := c.Content("maven")
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for n := next.Add(1) - 1; n < int64(count); n = next.Add(1) - 1 {
+				if err := t.Put(b.Context(), libraryAsset(int(n)), PutOptions{}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return t
 }
 
+// BenchmarkPut measures durable writes of 32 clients for each processor.
 func BenchmarkPut(b *testing.B) {
-	t := newCatalog(b, nil).Content("maven")
+	t := diskCatalog(b, nil, 0)
 	var n atomic.Int64
 	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if err := t.Put(b.Context(), libraryAsset(int(n.Add(1))), PutOptions{}); err != nil {
-				b.Fatal(err)
+				b.Error(err)
 			}
 		}
 	})
 }
 
 func BenchmarkGet(b *testing.B) {
-	run := func(name string, opts *Options, count int, absent string) {
+	const count = 10_000
+	run := func(name string, opts *Options, suffix string) {
 		b.Run(name, func(b *testing.B) {
-			t := newCatalog(b, opts).Content("maven")
-			fill(b, t, count)
+			t := diskCatalog(b, opts, count)
 			paths := make([]string, count)
 			for i := range paths {
-				paths[i] = libraryAsset(i).Path + absent
+				paths[i] = libraryAsset(i).Path + suffix
 			}
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				if _, err := t.Asset(b.Context(), paths[i%count]); (err != nil) != (absent != "") {
+				if _, err := t.Asset(b.Context(), paths[i%count]); (err != nil) != (suffix != "") {
 					b.Fatal(err)
 				}
 				i++
 			}
 		})
 	}
-	run("hot", nil, 10_000, "")
-	run("hot absent", nil, 10_000, ".asc")
-	run("cold", &Options{CacheBytes: -1}, 10_000, "")
+	run("hot", nil, "")
+	run("hot absent", nil, ".asc")
+	run("cold", &Options{CacheBytes: -1}, "")
+	run("cold absent", &Options{CacheBytes: -1}, ".asc")
 }
 
+// BenchmarkBrowse lists one folder of a small and of a large repository.
 func BenchmarkBrowse(b *testing.B) {
 	for _, count := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(count), func(b *testing.B) {
-			t := newCatalog(b, nil).Content("maven")
-			fill(b, t, count)
+			t := diskCatalog(b, nil, count)
 			b.ReportAllocs()
 			for b.Loop() {
 				n := 0
@@ -109,8 +140,7 @@ func BenchmarkDecodeAsset(b *testing.B) {
 }
 
 func BenchmarkTouch(b *testing.B) {
-	t := newCatalog(b, nil).Content("maven")
-	fill(b, t, 100)
+	t := diskCatalog(b, nil, 100)
 	path := libraryAsset(1).Path
 	if _, err := t.Asset(b.Context(), path); err != nil {
 		b.Fatal(err)

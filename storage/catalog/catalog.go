@@ -164,7 +164,7 @@ func (c *Catalog) find(ctx context.Context, partition, sort string) (kv.Entry, e
 	return e, err
 }
 
-// wrap adds the operation to an error of the layer below, and leaves the catalog's own alone.
+// wrap adds the operation to an error, if there is one.
 func wrap(err error, operation string) error {
 	if err == nil {
 		return nil

@@ -166,16 +166,26 @@ func assetOfRow(e *kv.Entry) (*Asset, error) {
 // Browse delivers at most limit entries of a folder behind a name, in bytewise order of their names; limit 0 means all.
 // dir is a browse path with or without a final slash. A folder that does not exist gives ErrNotFound, except the root.
 func (t *Content) Browse(ctx context.Context, dir, after string, limit int) iter.Seq2[Node, error] {
-	dir = strings.TrimSuffix(dir, "/")
 	return func(yield func(Node, error) bool) {
-		if dir != "" {
-			if _, err := t.catalog.get(ctx, t.parts.assets, folderSort(dir)); err != nil {
-				yield(Node{}, fmt.Errorf("browse %q: %w", dir, err))
-				return
-			}
+		folder, ok := folderOf(dir)
+		err := ErrNotFound
+		if ok {
+			err = t.folderExists(ctx, folder)
 		}
-		t.browse(ctx, dir, after, limit)(yield)
+		if err != nil {
+			yield(Node{}, fmt.Errorf("browse %q: %w", dir, err))
+			return
+		}
+		t.browse(ctx, folder, after, limit)(yield)
 	}
+}
+
+func (t *Content) folderExists(ctx context.Context, folder string) error {
+	if folder == "" {
+		return nil
+	}
+	_, err := t.catalog.get(ctx, t.parts.assets, folderSort(folder))
+	return err
 }
 
 // Usage counts what the tree holds.
@@ -206,13 +216,13 @@ func (t *Content) Revision(ctx context.Context) (uint64, error) { return t.Gener
 // Generation is a number that changes with every put and delete of an asset whose browse path is beneath a folder, at any depth:
 // a document made from these assets is current as long as the generation read before making it is still the same. It does not
 // change when only the last download or the upstream's state of an asset does. Generations can be compared for equality only;
-// that of a folder without assets is 0. Below the depth that the tree keeps folders have no generation of their own: ErrInvalid.
+// that of a folder without assets is 0. Below the depth that the tree keeps, folders have no generation of their own: ErrInvalid.
 func (t *Content) Generation(ctx context.Context, dir string) (uint64, error) {
-	dir = strings.TrimSuffix(dir, "/")
-	if kept, _ := split(dir + "/x"); kept != dir {
-		return 0, fmt.Errorf("%w: generation of %q: folder too deep", ErrInvalid, dir)
+	folder, ok := folderOf(dir)
+	if !ok {
+		return 0, fmt.Errorf("%w: generation of %q: no folder of the tree", ErrInvalid, dir)
 	}
-	e, err := t.catalog.find(ctx, t.parts.assets, folderSort(dir))
+	e, err := t.catalog.find(ctx, t.parts.assets, folderSort(folder))
 	if err != nil {
 		return 0, wrap(err, "generation")
 	}

@@ -135,6 +135,16 @@ func rowOf(e *kv.Entry) (kind rowKind, base string) {
 	return rowOther, e.Sort
 }
 
+// folderOf gives a folder of the browse tree without a final slash, "" for the root. It is not ok when the tree cannot have it.
+func folderOf(dir string) (folder string, ok bool) {
+	folder = strings.TrimSuffix(dir, "/")
+	if folder == "" {
+		return "", true
+	}
+	kept, _ := split(folder + "/x")
+	return folder, validPath(folder) && kept == folder
+}
+
 // folderSort is the sort key of a folder's counter. dir has no final slash; the root is "".
 func folderSort(dir string) string {
 	if dir == "" {

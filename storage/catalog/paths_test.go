@@ -175,6 +175,19 @@ func TestPathsOutsideTheRules(t *testing.T) {
 			t.Errorf("Put(%.20q) = %v", path, err)
 		}
 	}
+	for _, dir := range []string{"bc", "x/bc", "/b\x00", "/" + strings.Repeat("x", 2000), strings.Repeat("/d", treeDepth+1)} {
+		for _, err := range tree.Browse(t.Context(), dir, "", 0) {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("Browse(%.20q) = %v", dir, err)
+			}
+		}
+		if _, err := tree.Generation(t.Context(), dir); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Generation(%.20q) = %v", dir, err)
+		}
+		if got := collect(t, tree.AssetsUnder(t.Context(), dir)); len(got) != 0 {
+			t.Errorf("AssetsUnder(%.20q) = %v", dir, paths(got))
+		}
+	}
 }
 
 // TestShortenedKeysCannotBeForged stores a path that looks like the shortened key of another.
