@@ -15,6 +15,7 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/filter"
 	"github.com/syndtr/goleveldb/leveldb/opt"
 	"github.com/syndtr/goleveldb/leveldb/storage"
+	"github.com/syndtr/goleveldb/leveldb/util"
 )
 
 // appliedKey holds the number of the last frame in the index, eight bytes big-endian. It is written with the frame's rows, and
@@ -81,11 +82,14 @@ func startIndex(dir string, opts *Options, mustExist bool) (*index, error) {
 	}
 	files := &tables{Storage: stor, boundary: make(map[int64]uint64)}
 	db, err := leveldb.Open(files, &opt.Options{
-		BlockCacheCapacity:           opts.CacheBytes,
+		BlockCacheCapacity: opts.CacheBytes,
+		// The index block of a table is decoded as a whole when it is not in the cache: small tables and few, larger blocks
+		// keep that cheap when there are more tables than the cache can serve.
+		CompactionTableSize:          1 << 20,
+		BlockSize:                    8 << 10,
 		WriteBuffer:                  opts.WriteBufferBytes,
 		OpenFilesCacheCapacity:       opts.OpenTables,
 		Filter:                       filter.NewBloomFilter(10),
-		CompactionTableSize:          4 << 20,
 		WriteL0SlowdownTrigger:       16,
 		WriteL0PauseTrigger:          24,
 		DisableSeeksCompaction:       true,
@@ -148,6 +152,15 @@ func (x *index) durable() uint64 {
 	x.files.mu.Lock()
 	defer x.files.mu.Unlock()
 	return x.files.durable
+}
+
+// flush makes what was applied durable. It also compacts some tables, so it is nothing for every day.
+func (x *index) flush() error {
+	// goleveldb flushes the rows in memory when a range to compact has one of them.
+	if err := x.db.CompactRange(util.Range{Start: []byte(appliedKey), Limit: firstRow}); err != nil {
+		return fmt.Errorf("flush index: %w", err)
+	}
+	return nil
 }
 
 func (x *index) close() error { return errors.Join(x.db.Close(), x.files.Storage.Close()) }

@@ -43,8 +43,8 @@ type Options struct {
 	Logger           *slog.Logger // default: no log
 	FS               disk.FS      // of log and checkpoints; default: the operating system's
 	CacheBytes       int          // of index blocks in memory; default 8 MiB
-	WriteBufferBytes int          // of rows gathered before they become a table; twice this may be in memory; default 8 MiB
-	OpenTables       int          // tables kept open; default 200
+	WriteBufferBytes int          // of rows gathered before they become a table; twice this may be in memory; default 4 MiB
+	OpenTables       int          // tables of about 1 MiB kept open; default 500
 	SegmentBytes     int64        // of a log segment; default 16 MiB
 	// CheckpointBytes is how much the log grows before a checkpoint is written, if the last checkpoint is not larger;
 	// default 256 MiB.
@@ -63,8 +63,8 @@ func (o *Options) orDefault() Options {
 		c.FS = disk.OS{}
 	}
 	setDefault(&c.CacheBytes, 8<<20)
-	setDefault(&c.WriteBufferBytes, 8<<20)
-	setDefault(&c.OpenTables, 200)
+	setDefault(&c.WriteBufferBytes, 4<<20)
+	setDefault(&c.OpenTables, 500)
 	setDefault(&c.SegmentBytes, 16<<20)
 	setDefault(&c.CheckpointBytes, 256<<20)
 	return c

@@ -163,6 +163,9 @@ func (r *recovery) load(info checkpoint.Info) error {
 	if err == nil {
 		err = x.apply(&rows, info.Sequence)
 	}
+	if err == nil {
+		err = x.flush()
+	}
 	if err != nil {
 		return errors.Join(err, x.close(), os.RemoveAll(r.path(indexName)))
 	}
