@@ -94,6 +94,11 @@ func (e *Engine) RoutingRuleUsers(name string) []string {
 	return users
 }
 
+// CheckRoutingRule reports what is wrong with a rule that is to take the place of the one called before; "" when it is new.
+func (e *Engine) CheckRoutingRule(before string, r RoutingRule) formats.FieldErrors {
+	return checkRule(e.state.Load(), before, r)
+}
+
 // CreateRoutingRule adds a routing rule. It returns FieldErrors when the definition is wrong.
 func (e *Engine) CreateRoutingRule(ctx context.Context, r RoutingRule) error {
 	e.mu.Lock()

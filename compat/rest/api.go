@@ -69,7 +69,8 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 func (a *API) operations() []operation {
 	var all []operation
 	for _, resource := range [][]operation{
-		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(),
+		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
+		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(),
 	} {
 		all = append(all, resource...)
 	}

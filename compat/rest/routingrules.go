@@ -1,0 +1,124 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"entrepot/app/access/permission"
+	"entrepot/app/repository"
+	"entrepot/app/server"
+)
+
+func (a *API) routingOperations() []operation {
+	return []operation{
+		{method: http.MethodGet, path: "v1/routing-rules", access: server.Content(), run: a.listRules},
+		{method: http.MethodPost, path: "v1/routing-rules", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.createRule},
+		{method: http.MethodGet, path: "v1/routing-rules/{name}", access: server.Content(), run: a.getRule},
+		{method: http.MethodPut, path: "v1/routing-rules/{name}", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.updateRule},
+		{method: http.MethodDelete, path: "v1/routing-rules/{name}", access: server.Permission("nexus:*"), run: a.deleteRule},
+	}
+}
+
+type ruleBody struct {
+	Name        string   `json:"name"`
+	Description *string  `json:"description"`
+	Mode        string   `json:"mode"`
+	Matchers    []string `json:"matchers"`
+}
+
+func routingRule(r repository.RoutingRule) object {
+	return object{{"name", r.Name}, {"description", r.Description}, {"mode", r.Mode}, {"matchers", list(r.Matchers)}}
+}
+
+// mayReadRules is for those who may add a cache of some format or read the settings of some repository.
+func (a *API) mayReadRules(c *call) error {
+	for _, d := range a.engine.List() {
+		if c.subject.MayAdminister(d.Format, d.Name, permission.Read) {
+			return nil
+		}
+	}
+	if c.subject.MayAdminister(permission.Any, permission.Any, permission.Add) {
+		return nil
+	}
+	return forbidden()
+}
+
+func (a *API) listRules(c *call) (any, error) {
+	if err := a.mayReadRules(c); err != nil {
+		return nil, err
+	}
+	out := []object{}
+	for _, r := range a.engine.RoutingRules() {
+		out = append(out, routingRule(r))
+	}
+	return out, nil
+}
+
+func (a *API) getRule(c *call) (any, error) {
+	if err := a.mayReadRules(c); err != nil {
+		return nil, err
+	}
+	r, err := a.engine.RoutingRule(c.Param("name"))
+	if err != nil {
+		return nil, wordRule(err, c.Param("name"))
+	}
+	return routingRule(r), nil
+}
+
+// ruleInput reads and checks a body, then the caller's right. before is the name of the rule that it is to replace.
+func (c *call) ruleInput(before string) (repository.RoutingRule, error) {
+	var b ruleBody
+	if err := c.decode(&b); err != nil {
+		return repository.RoutingRule{}, err
+	}
+	var v violations
+	if b.Description == nil {
+		v.add("description", "A non-null value must be specified")
+	}
+	r := repository.RoutingRule{
+		Name: b.Name, Description: deref(b.Description), Mode: repository.RuleMode(strings.ToUpper(b.Mode)), Matchers: b.Matchers,
+	}
+	for _, f := range c.api.engine.CheckRoutingRule(before, r) {
+		v.add(f.Field, f.Message)
+	}
+	if len(v) > 0 {
+		return r, v
+	}
+	return r, c.authorize()
+}
+
+func (a *API) createRule(c *call) (any, error) {
+	r, err := c.ruleInput("")
+	if err != nil {
+		return nil, err
+	}
+	return nil, wordRule(a.engine.CreateRoutingRule(c.Context(), r), r.Name)
+}
+
+func (a *API) updateRule(c *call) (any, error) {
+	name := c.Param("name")
+	r, err := c.ruleInput(name)
+	if err != nil {
+		return nil, err
+	}
+	return nil, wordRule(a.engine.UpdateRoutingRule(c.Context(), name, r), name)
+}
+
+func (a *API) deleteRule(c *call) (any, error) {
+	if err := c.signedIn(); err != nil {
+		return nil, err
+	}
+	name := c.Param("name")
+	if n := len(a.engine.RoutingRuleUsers(name)); n > 0 {
+		return nil, quotedf(http.StatusBadRequest, "Routing rule is still in use by %d repositories.", n)
+	}
+	return nil, wordRule(a.engine.DeleteRoutingRule(c.Context(), name), name)
+}
+
+func wordRule(err error, name string) error {
+	if errors.Is(err, repository.ErrNotFound) {
+		return messagef(http.StatusNotFound, "Did not find a routing rule with the name '%s'", name)
+	}
+	return err
+}

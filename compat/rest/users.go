@@ -1,0 +1,135 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+
+	"entrepot/app/access"
+	"entrepot/app/server"
+)
+
+func (a *API) userOperations() []operation {
+	return []operation{
+		{method: http.MethodGet, path: "v1/security/users", access: server.Permission("nexus:users:read"), run: a.listUsers},
+		{method: http.MethodPost, path: "v1/security/users", access: server.PermissionAfterBody("nexus:users:create"), consumes: mediaJSON, run: a.createUser},
+		{method: http.MethodPut, path: "v1/security/users/{id}", access: server.PermissionAfterBody("nexus:users:update"), consumes: mediaJSON, run: a.updateUser},
+		{method: http.MethodDelete, path: "v1/security/users/{id}", access: server.Permission("nexus:users:delete"), run: a.deleteUser},
+		{method: http.MethodPut, path: "v1/security/users/{id}/change-password", access: server.PermissionAfterBody("nexus:*"), consumes: mediaText, run: a.changePassword},
+		{method: http.MethodGet, path: "v1/security/user-sources", access: server.Permission("nexus:users:read"), run: a.listSources},
+	}
+}
+
+type userBody struct {
+	ID        string   `json:"userId"`
+	FirstName string   `json:"firstName"`
+	LastName  string   `json:"lastName"`
+	Email     string   `json:"emailAddress"`
+	Password  string   `json:"password"`
+	Source    string   `json:"source"`
+	Status    *string  `json:"status"`
+	Roles     []string `json:"roles"`
+}
+
+func (b *userBody) status() access.Status { return access.Status(strings.ToLower(deref(b.Status))) }
+
+// user is a user as clients see it. The password never shows.
+func (a *API) user(u access.User) object {
+	return object{
+		{"userId", u.ID}, {"firstName", u.FirstName}, {"lastName", u.LastName}, {"emailAddress", u.Email}, {"source", u.Source},
+		{"status", u.Status}, {"readOnly", u.Source != access.SourceLocal}, {"roles", list(u.Roles)}, {"externalRoles", []string{}},
+	}
+}
+
+// list makes sure that no list is written as null.
+func list(items []string) []string { return append([]string{}, items...) }
+
+func (a *API) listUsers(c *call) (any, error) {
+	query := c.Query()
+	users, err := a.access.Users(c.Context(), access.UserFilter{Prefix: query.Get("userId"), Source: query.Get("source")})
+	if err != nil {
+		return nil, err
+	}
+	out := []object{}
+	if query.Has("source") && query.Get("source") == "" {
+		return out, nil
+	}
+	for _, u := range users {
+		out = append(out, a.user(u))
+	}
+	return out, nil
+}
+
+func (a *API) createUser(c *call) (any, error) {
+	var b userBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	u := access.NewUser{
+		ID: b.ID, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Password: b.Password, Status: b.status(), Roles: b.Roles,
+	}
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	made, err := a.access.CreateUser(c.Context(), c.actor(), u)
+	if err != nil {
+		return nil, err
+	}
+	return a.user(made), nil
+}
+
+func (a *API) updateUser(c *call) (any, error) {
+	var b userBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	u := access.UserUpdate{
+		ID: b.ID, Source: b.Source, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Status: b.status(), Roles: b.Roles,
+	}
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	if b.ID != c.Param("id") {
+		return nil, quotedf(http.StatusBadRequest, "The path's userId does not match the body")
+	}
+	return nil, a.access.UpdateUser(c.Context(), c.actor(), u)
+}
+
+func (a *API) deleteUser(c *call) (any, error) {
+	if err := c.signedIn(); err != nil {
+		return nil, err
+	}
+	return nil, a.access.DeleteUser(c.Context(), c.actor(), c.Param("id"))
+}
+
+func (a *API) changePassword(c *call) (any, error) {
+	password, err := c.bytes()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	change := access.PasswordChange{UserID: c.Param("id"), Password: string(password)}
+	if c.subject.UserID() == change.UserID {
+		change.KeepSession = c.subject.Session()
+	}
+	return nil, a.access.ChangePassword(c.Context(), c.actor(), change)
+}
+
+func (a *API) listSources(*call) (any, error) {
+	out := []object{}
+	for _, s := range a.access.Sources() {
+		name := s.Name
+		if s.ID == access.SourceLocal {
+			name = "Local"
+		}
+		out = append(out, object{{"id", s.ID}, {"name", name}})
+	}
+	return out, nil
+}
