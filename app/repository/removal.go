@@ -21,7 +21,7 @@ func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, 
 	if err != nil {
 		return err
 	}
-	if !s.View(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+	if !s.MayView(r.def.Format, r.def.Name, permission.Delete, a.Path) {
 		return refuse(s)
 	}
 	if err := e.writable(); err != nil {
@@ -49,7 +49,7 @@ func (e *Engine) DeleteComponent(ctx context.Context, s Subject, repository stri
 		if err != nil {
 			return err
 		}
-		if !s.View(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+		if !s.MayView(r.def.Format, r.def.Name, permission.Delete, a.Path) {
 			return refuse(s)
 		}
 	}

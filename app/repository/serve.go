@@ -6,23 +6,26 @@ import (
 	"net/http"
 	"slices"
 
+	"entrepot/app/access"
 	"entrepot/app/access/permission"
 	"entrepot/formats"
 	"entrepot/storage/blob"
 	"entrepot/storage/kv"
 )
 
-// Subject is what the engine asks about who makes a request. *access.Subject is one.
+// Subject is what the engine asks about who makes a request.
 type Subject interface {
 	// UserID names the user in records; for a caller without credentials it is the anonymous user's.
 	UserID() string
 	// Anonymous reports whether no credentials were given.
 	Anonymous() bool
-	// View reports whether all the actions are allowed on a path of a repository.
-	View(format, repository string, actions permission.Action, path string) bool
-	// Enter reports whether one of the actions is allowed on some path of a repository.
-	Enter(format, repository string, anyOf permission.Action) bool
+	// MayView reports whether all the actions are allowed on a path of a repository.
+	MayView(format, repository string, actions permission.Action, path string) bool
+	// MayEnter reports whether one of the actions is allowed on some path of a repository.
+	MayEnter(format, repository string, anyOf permission.Action) bool
 }
+
+var _ Subject = (*access.Subject)(nil)
 
 // Call is one request of a client to one repository.
 type Call struct {
@@ -57,7 +60,7 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 	if !ok {
 		return nil, &formats.Error{Kind: formats.Internal, Err: errUnknownMethod}
 	}
-	if !c.Subject.View(r.def.Format, r.def.Name, action, c.Request.Path) {
+	if !c.Subject.MayView(r.def.Format, r.def.Name, action, c.Request.Path) {
 		return nil, refuse(c.Subject)
 	}
 	if r.format == nil {

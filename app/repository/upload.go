@@ -216,7 +216,7 @@ func (u *Upload) items(targets []formats.UploadTarget) ([]formats.Item, error) {
 		if items[i].Route == formats.RouteNone {
 			return nil, formats.FieldErrors{{Message: "Invalid path '" + target.Path + "'"}}
 		}
-		if !u.subject.View(u.def.Format, u.def.Name, permission.Edit, target.Path) {
+		if !u.subject.MayView(u.def.Format, u.def.Name, permission.Edit, target.Path) {
 			return nil, formats.FieldErrors{{Message: "Not authorized for requested path '" + target.Path + "'"}}
 		}
 		if admitter, ok := u.format.(formats.Admitter); ok {

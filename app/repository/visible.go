@@ -11,7 +11,7 @@ import (
 func (e *Engine) Visible(s Subject) []Definition {
 	var visible []Definition
 	for _, r := range e.state.Load().ordered {
-		if s.Enter(r.def.Format, r.def.Name, permission.Browse) {
+		if s.MayEnter(r.def.Format, r.def.Name, permission.Browse) {
 			visible = append(visible, r.def)
 		}
 	}
@@ -46,7 +46,7 @@ func (e *Engine) view(s Subject, name string) (*view, error) {
 		if p != r && (p.def.Kind != formats.Proxy || !st.holds(p, r, nil)) {
 			continue
 		}
-		if s.Enter(p.def.Format, p.def.Name, permission.Browse|permission.Read) {
+		if s.MayEnter(p.def.Format, p.def.Name, permission.Browse|permission.Read) {
 			v.through = append(v.through, p)
 		}
 	}
@@ -59,7 +59,7 @@ func (e *Engine) view(s Subject, name string) (*view, error) {
 // sees reports whether a path of the repository may be shown.
 func (v *view) sees(path string) bool {
 	for _, p := range v.through {
-		if v.subject.View(p.def.Format, p.def.Name, permission.Browse, path) || v.subject.View(p.def.Format, p.def.Name, permission.Read, path) {
+		if v.subject.MayView(p.def.Format, p.def.Name, permission.Browse, path) || v.subject.MayView(p.def.Format, p.def.Name, permission.Read, path) {
 			return true
 		}
 	}
