@@ -4,17 +4,25 @@
 //
 //	format            names this layout and its version
 //	lock              held while a process uses the folder; a second one is refused
-//	content/ab/HEX    the blob whose BLAKE3 is HEX, which begins with ab: 256 folders
+//	content/ab/HEX    the blob whose BLAKE3 is HEX, which begins with ab; up to 256 folders
+//	journal/0, 1      small bodies whose files are not synced yet
 //	tmp/              bodies on their way in, emptied at every start
+//
+// A body becomes durable in one of two ways. A large one is a file in tmp that is synced, renamed into content, and the folder that
+// holds the name is synced; writers that wait for the same folder share a sync. A small one is written to its file without a sync, and
+// to the journal, where all writers that wait share one sync of bytes in place; after that its file gets its name. Before a journal
+// file is used again the whole file system is synced; at a start, all that the journal holds is written to files again. That takes a
+// third of the system's time per body, and one sync for sixteen writers where there were two for each.
 //
 // Invariants:
 //
-//   - A file below content is whole: it gets its name by a rename after its bytes were synced.
-//   - Commit returns nil after the folder that holds the name was synced as well. Writers that wait for the same folder share a sync.
+//   - A file below content is whole whenever this program looks at it: it gets its name after all bytes were written, and a name that
+//     a loss of power leaves without its bytes is put right from the journal before the driver opens.
+//   - Commit returns nil after the bytes and the name, or the bytes in the journal, survive a loss of power.
 //   - A rename over an existing blob puts equal bytes in its place; who reads the old file goes on undisturbed.
 //
-// One level of folders measured as fast as two and keeps the number of folders and their syncs small; a folder of a store with ten
-// million blobs has 40,000 names.
+// One level of folders measured no slower than two, and has all its folders soon; in a store with ten million blobs each holds 40,000
+// names.
 //
 //	driver, err := file.Open("/var/lib/entrepot/blobs/default", nil)
 //	if err != nil { … }
@@ -28,64 +36,106 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"sync/atomic"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"entrepot/storage/blob"
 )
 
+const (
+	defaultJournalSize = 16 << 20
+	defaultSmallLimit  = 64 << 10
+)
+
 // Options tune a Driver; nil and zero values mean the defaults.
 type Options struct {
-	// Now is the clock. Default time.Now.
-	Now func() time.Time
+	// SmallLimit is the size in bytes up to which a body goes through the journal, and stays in memory until then. Default 64 KiB,
+	// at most 256 KiB. Negative means that there is no journal.
+	SmallLimit int64
+	// JournalSize is the size of each of the two journal files in bytes. Default 16 MiB.
+	JournalSize int64
+	// Logger hears of failures that no caller can be told of. Default slog.Default.
+	Logger *slog.Logger
 
 	disk disk // nil means the real one; fault tests set it
 }
 
+// withDefaults gives a copy without zero values.
+func (o *Options) withDefaults() Options {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if opts.SmallLimit == 0 {
+		opts.SmallLimit = defaultSmallLimit
+	}
+	opts.SmallLimit = min(opts.SmallLimit, maxFrame/4)
+	if opts.JournalSize <= 0 {
+		opts.JournalSize = defaultJournalSize
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.disk == nil {
+		opts.disk = osDisk{}
+	}
+	return opts
+}
+
 // Driver is a blob.Driver over one folder. Its methods may be called from many goroutines.
 type Driver struct {
-	dir     string
-	now     func() time.Time
-	disk    disk
-	lock    *os.File
-	spools  atomic.Uint64 // gives spools their names
-	folders [fanOut]coalescer
+	dir          string
+	disk         disk
+	lock         *os.File
+	journal      *journal // nil when there is none
+	smallLimit   int64    // bytes a spool keeps in memory; negative without a journal
+	smallBuffers sync.Pool
+	spools       atomic.Uint64 // gives files in tmp their names
+	content      coalescer     // syncs of the folder of folders
+	folders      [fanOut]folder
+}
+
+// folder is one of those below content.
+type folder struct {
+	names   coalescer   // syncs of the names in it
+	durable atomic.Bool // the folder itself survives a loss of power
 }
 
 var _ blob.Driver = (*Driver)(nil)
 
-// Open opens the store in dir, which it makes when it does not exist. A folder that holds something else, or a store that another
-// process uses (ErrLocked), is refused. Close gives the folder free.
+// Open opens the store in dir, which it makes when it does not exist. A folder that holds something else (ErrForeign), or a store that
+// another process uses (ErrLocked), is refused. Close gives the folder free.
 func Open(dir string, opts *Options) (*Driver, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("blob folder %s: %w", dir, err)
 	}
-	d := &Driver{dir: dir, now: time.Now, disk: osDisk{}}
-	if opts != nil && opts.Now != nil {
-		d.now = opts.Now
-	}
-	if opts != nil && opts.disk != nil {
-		d.disk = opts.disk
-	}
-	if err := d.prepare(); err != nil {
+	all := opts.withDefaults()
+	d := &Driver{dir: dir, disk: all.disk, smallLimit: -1}
+	if err := d.prepare(&all); err != nil {
 		return nil, errors.Join(fmt.Errorf("blob folder %s: %w", dir, writeError(err)), d.Close())
 	}
 	return d, nil
 }
 
-// Close gives the folder free for another process. Spools and objects that are still open stay readable; nothing may be committed
+// Close makes the folder free for another process. Spools and objects that are still open stay readable; nothing may be committed
 // any more.
 func (d *Driver) Close() error {
-	if d.lock == nil {
-		return nil
+	var errs []error
+	if d.journal != nil {
+		errs = append(errs, d.journal.close())
+		d.journal = nil
 	}
-	err := d.lock.Close()
-	d.lock = nil
-	return err
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+		d.lock = nil
+	}
+	return errors.Join(errs...)
 }
 
 // Create starts a spool. A size that is known and does not fit on the disk is refused at once.
@@ -93,23 +143,27 @@ func (d *Driver) Create(ctx context.Context, size int64) (blob.Spool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	s := &spool{driver: d}
+	if size <= d.smallLimit {
+		return s, nil
+	}
 	if err := d.checkRoom(size); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(d.dir, tmpFolder, strconv.FormatUint(d.spools.Add(1), 10))
-	f, err := d.disk.create(name)
-	if err != nil {
+	if err := s.spill(); err != nil {
 		return nil, writeError(err)
 	}
-	return &spool{driver: d, file: f, name: name}, nil
+	return s, nil
 }
 
 // Open opens a blob. The object has a method File.
 func (d *Driver) Open(_ context.Context, h blob.Hash) (blob.Object, error) {
-	f, err := os.Open(d.path(h))
+	name := d.path(h)
+	fd, err := openRetrying(name, unix.O_RDONLY)
 	if err != nil {
 		return nil, readError(err)
 	}
+	f := os.NewFile(uintptr(fd), name)
 	info, err := f.Stat()
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -126,7 +180,7 @@ func (d *Driver) Stat(_ context.Context, h blob.Hash) (blob.Info, error) {
 	return blobInfo(h, info), nil
 }
 
-// Delete removes a blob. After a loss of power it may be there again.
+// Delete removes a blob. After a crash it may be there again.
 func (d *Driver) Delete(_ context.Context, h blob.Hash) error {
 	err := d.disk.remove(d.path(h))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,6 +203,9 @@ func (d *Driver) List(ctx context.Context, after blob.Hash) iter.Seq2[blob.Info,
 // listFolder delivers the blobs of one folder and reports whether to go on.
 func (d *Driver) listFolder(ctx context.Context, folder int, after string, yield func(blob.Info, error) bool) bool {
 	entries, err := os.ReadDir(d.folder(folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // no blob yet
+	}
 	if err != nil {
 		yield(blob.Info{}, err)
 		return false

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ const (
 	lockFile      = "lock"
 	contentFolder = "content"
 	tmpFolder     = "tmp"
+	journalFolder = "journal"
 
 	// fanOut is the number of folders below content: one for each first byte of a name.
 	fanOut = 256
@@ -44,7 +46,7 @@ func (d *Driver) path(h blob.Hash) string {
 }
 
 // prepare takes the lock and brings the folder into the state that the package comment describes.
-func (d *Driver) prepare() error {
+func (d *Driver) prepare(opts *Options) error {
 	if err := makeFolder(d.disk, d.dir); err != nil {
 		return err
 	}
@@ -57,7 +59,28 @@ func (d *Driver) prepare() error {
 	if err := d.makeFolders(); err != nil {
 		return err
 	}
-	return d.emptyTmp()
+	if err := d.emptyTmp(); err != nil {
+		return err
+	}
+	return d.startJournal(opts)
+}
+
+// startJournal opens the journal in any case, since an earlier process may have left something in it, and keeps it open if wanted.
+func (d *Driver) startJournal(opts *Options) error {
+	whole := syncsWhole(d.dir)
+	restore := d.restore
+	if !whole {
+		restore = d.restoreSynced
+	}
+	j, err := openJournal(filepath.Join(d.dir, journalFolder), opts, restore)
+	if err != nil {
+		return err
+	}
+	if opts.SmallLimit < 0 || !whole {
+		return j.close()
+	}
+	d.journal, d.smallLimit = j, opts.SmallLimit
+	return nil
 }
 
 func (d *Driver) takeLock() error {
@@ -121,24 +144,56 @@ func (d *Driver) writeFormat(name string) error {
 	return d.disk.syncFolder(d.dir)
 }
 
-// makeFolders makes the folders that are missing. It syncs those that hold them in any case, so that no write has to: the process
-// that made them may have been killed before it did.
+// makeFolders makes the folders that are always there. It syncs those that hold them in any case: the process that made them may have
+// been killed before it did.
 func (d *Driver) makeFolders() error {
 	content := filepath.Join(d.dir, contentFolder)
-	for _, name := range []string{content, filepath.Join(d.dir, tmpFolder)} {
+	for _, name := range []string{content, filepath.Join(d.dir, tmpFolder), filepath.Join(d.dir, journalFolder)} {
 		if err := makeFolder(d.disk, name); err != nil {
 			return err
 		}
 	}
-	for i := range fanOut {
-		if err := os.Mkdir(d.folder(i), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
+	entries, err := os.ReadDir(content)
+	if err != nil {
+		return err
 	}
 	if err := d.disk.syncFolder(content); err != nil {
 		return err
 	}
+	for _, entry := range entries {
+		i, err := strconv.ParseUint(entry.Name(), 16, 8)
+		if err == nil && entry.Name() == filepath.Base(d.folder(int(i))) {
+			d.folders[i].durable.Store(true)
+		}
+	}
 	return d.disk.syncFolder(d.dir)
+}
+
+// inFolder does something in the folder of blob h, which it makes when it is missing.
+func (d *Driver) inFolder(h blob.Hash, do func(folder string) error) error {
+	folder := d.folder(int(h[0]))
+	err := do(folder)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Mkdir(folder, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return do(folder)
+}
+
+// syncFolder makes the name of blob h durable, and that of its folder when this is the first time.
+func (d *Driver) syncFolder(h blob.Hash) error {
+	folder := &d.folders[h[0]]
+	err := folder.names.do(func() error { return d.disk.syncFolder(d.folder(int(h[0]))) })
+	if err != nil || folder.durable.Load() {
+		return err
+	}
+	err = d.content.do(func() error { return d.disk.syncFolder(filepath.Join(d.dir, contentFolder)) })
+	if err == nil {
+		folder.durable.Store(true)
+	}
+	return err
 }
 
 // makeFolder makes a folder and those above it, each durable before the next.
