@@ -70,7 +70,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, resource := range [][]operation{
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(),
+		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 	} {
 		all = append(all, resource...)
 	}

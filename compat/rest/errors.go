@@ -82,7 +82,10 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	var denied *access.Error
 	var refused *formats.Error
 	var own *server.StatusError
+	var answered *server.AnsweredError
 	switch {
+	case errors.As(err, &answered):
+		return answered.Response
 	case errors.As(err, &list):
 		return validation(r, list)
 	case errors.As(err, &fields):
@@ -94,7 +97,7 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	case errors.As(err, &denied):
 		return f.accessError(r, denied)
 	case errors.As(err, &own):
-		return fault(&formats.Response{Status: own.Status})
+		return fault(&formats.Response{Status: own.Status, Header: own.Header})
 	case errors.Is(err, repository.ErrReadOnly):
 		id := uuid.NewString()
 		resp := textResponse(http.StatusServiceUnavailable, "Nexus Repository Manager is in read-only mode: (ID "+id+")")

@@ -1,0 +1,212 @@
+package rest
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"entrepot/app/repository"
+	"entrepot/app/server"
+	"entrepot/formats"
+)
+
+func (a *API) assetOperations() []operation {
+	return []operation{
+		{method: http.MethodGet, path: "v1/assets", access: server.Content(), run: a.listAssets},
+		{method: http.MethodGet, path: "v1/assets/{id}", access: server.Content(), run: a.getAsset},
+		{method: http.MethodDelete, path: "v1/assets/{id}", access: server.Content(), run: a.deleteAsset},
+		{method: http.MethodGet, path: "v1/components", access: server.Content(), run: a.listComponents},
+		{method: http.MethodPost, path: "v1/components", access: server.Content(), consumes: mediaMultipart, run: a.upload},
+		{method: http.MethodGet, path: "v1/components/{id}", access: server.Content(), run: a.getComponent},
+		{method: http.MethodDelete, path: "v1/components/{id}", access: server.Content(), run: a.deleteComponent},
+	}
+}
+
+// reference is the id under which clients name an asset or a component.
+func reference(repository string, id uint64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(repository + ":" + strconv.FormatUint(id, 16)))
+}
+
+// parseReference reads an id. One that says no repository or no number cannot be processed; one that is no id at all names nothing.
+func parseReference(text string) (repository string, id uint64, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return "", 0, statusOnly(http.StatusNotFound)
+	}
+	repository, number, ok := strings.Cut(string(raw), ":")
+	if id, err = strconv.ParseUint(number, 16, 64); !ok || err != nil {
+		return "", 0, statusOnly(http.StatusUnprocessableEntity)
+	}
+	return repository, id, nil
+}
+
+// wordListing gives refusals of listings without a body.
+func wordListing(err error) error {
+	switch formats.KindOf(err) {
+	case formats.NotFound:
+		return statusOnly(http.StatusNotFound)
+	case formats.Forbidden:
+		return forbidden()
+	}
+	if errors.Is(err, repository.ErrBadToken) {
+		return statusOnly(http.StatusNotAcceptable)
+	}
+	return err
+}
+
+// repositoryParameter gives the repository that a listing is about.
+func (c *call) repositoryParameter() (string, error) {
+	if !c.Query().Has("repository") {
+		return "", statusOnly(http.StatusUnprocessableEntity)
+	}
+	return c.Query().Get("repository"), nil
+}
+
+func page(items []object, next string) object {
+	return object{{"items", items}, {"continuationToken", emptyAsNull(next)}}
+}
+
+func (a *API) listAssets(c *call) (any, error) {
+	name, err := c.repositoryParameter()
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.engine.Assets(c.Context(), c.subject, name, c.Query().Get("continuationToken"))
+	if err != nil {
+		return nil, wordListing(err)
+	}
+	items := []object{}
+	for _, f := range found.Items {
+		items = append(items, asset(c, f))
+	}
+	return page(items, found.Next), nil
+}
+
+func (a *API) listComponents(c *call) (any, error) {
+	name, err := c.repositoryParameter()
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.engine.Components(c.Context(), c.subject, name, c.Query().Get("continuationToken"))
+	if err != nil {
+		return nil, wordListing(err)
+	}
+	items := []object{}
+	for _, f := range found.Items {
+		items = append(items, component(c, f))
+	}
+	return page(items, found.Next), nil
+}
+
+func (a *API) getAsset(c *call) (any, error) {
+	name, id, err := parseReference(c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.engine.Asset(c.Context(), c.subject, name, id)
+	if err != nil {
+		return nil, wordListing(err)
+	}
+	return asset(c, f), nil
+}
+
+func (a *API) getComponent(c *call) (any, error) {
+	name, id, err := parseReference(c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.engine.Component(c.Context(), c.subject, name, id)
+	if err != nil {
+		return nil, wordListing(err)
+	}
+	return component(c, f), nil
+}
+
+func (a *API) deleteAsset(c *call) (any, error) {
+	name, id, err := parseReference(c.Param("id"))
+	if err == nil {
+		err = c.signedIn()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, wordListing(a.engine.DeleteAsset(c.Context(), c.subject, name, id))
+}
+
+func (a *API) deleteComponent(c *call) (any, error) {
+	name, id, err := parseReference(c.Param("id"))
+	if err == nil {
+		err = c.signedIn()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, wordListing(a.engine.DeleteComponent(c.Context(), c.subject, name, id))
+}
+
+// asset is an asset as listings show it.
+func asset(c *call, f repository.FoundAsset) object {
+	d := f.Digests
+	checksum := object{}
+	for _, sum := range []member{{"sha1", d.SHA1}, {"sha256", d.SHA256}, {"sha512", d.SHA512}, {"md5", d.MD5}} {
+		if sum.value != "" {
+			checksum = append(checksum, sum)
+		}
+	}
+	out := object{
+		{"downloadUrl", repositoryURL(c, f.Repository.Name) + f.Path}, {"path", f.Path}, {"id", reference(f.Holder.Name, f.ID)},
+		{"repository", f.Repository.Name}, {"format", f.Repository.Format}, {"checksum", checksum}, {"contentType", f.ContentType},
+		{"lastModified", instant(f.BlobUpdated)}, {"lastDownloaded", instant(f.LastDownloaded)}, {"uploader", emptyAsNull(f.Uploader)},
+		{"uploaderIp", emptyAsNull(f.UploaderIP)}, {"fileSize", f.Size}, {"blobCreated", instant(f.BlobCreated)}, {"blobStoreName", nil},
+	}
+	return append(out, formatMember(f)...)
+}
+
+// shown are the attributes of a format that listings show, in order.
+var shown = map[string][]member{
+	"maven2": {{"extension", nil}, {"classifier", nil}, {"groupId", nil}, {"artifactId", nil}, {"version", nil}},
+}
+
+func formatMember(f repository.FoundAsset) object {
+	names, ok := shown[f.Repository.Format]
+	if !ok {
+		return nil
+	}
+	attributes := object{}
+	for _, m := range names {
+		value := f.Format[m.name]
+		if base := f.Format["baseVersion"]; m.name == "version" && base != "" {
+			value = base
+		}
+		if value != "" {
+			attributes = append(attributes, member{m.name, value})
+		}
+	}
+	if len(attributes) == 0 {
+		return nil
+	}
+	return object{{f.Repository.Format, attributes}}
+}
+
+// component is a component with its assets.
+func component(c *call, f repository.FoundComponent) object {
+	assets := []object{}
+	for _, a := range f.Assets {
+		assets = append(assets, asset(c, a))
+	}
+	return object{
+		{"id", reference(f.Holder.Name, f.ID)}, {"repository", f.Repository.Name}, {"format", f.Repository.Format},
+		{"group", emptyAsNull(f.Group)}, {"name", f.Name}, {"version", emptyAsNull(f.Version)}, {"assets", assets},
+	}
+}
+
+// instant writes a time as the old server does; null for none.
+func instant(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000-07:00")
+}
