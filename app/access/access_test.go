@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ type world struct {
 	clock *clock
 	opts  Options
 	repos []RepositoryRef
-	slept time.Duration
+	slept atomic.Int64 // nanoseconds
 }
 
 var cheap = &password.Options{Cost: password.Cost{Memory: 8, Passes: 1, Threads: 1}}
@@ -56,7 +57,7 @@ func newWorld() *world {
 		Repositories: func() []RepositoryRef { return w.repos },
 		ScriptExists: func(name string) bool { return name == "hello" },
 		Sleep: func(_ context.Context, d time.Duration) error {
-			w.slept += d
+			w.slept.Add(int64(d))
 			return nil
 		}}
 	return w

@@ -88,7 +88,36 @@ func TestCredentialsHideSecrets(t *testing.T) {
 	}
 }
 
-// The outcomes that a real server showed: refused, anonymous, or who.
+const refused, anonymous = "refused", "anonymous"
+
+// recordedOutcomes are those that a real server showed: refused, anonymous, or who.
+var recordedOutcomes = []struct{ header, want string }{
+	{header("admin", "admin123"), "admin"},
+	{header("admin", "wrong"), refused},
+	{header("nobody", "x"), refused},
+	{"Basic Og==", anonymous},
+	{header("admin", ""), refused},
+	{header("", "admin123"), refused},
+	{"Basic YWRtaW4=", refused},
+	{"Basic !!!", refused},
+	{"Basic", refused},
+	{"basic YWRtaW46YWRtaW4xMjM=", "admin"},
+	{header("ADMIN", "admin123"), refused},
+	{"Bearer abc", anonymous},
+	{"Bearer NpmToken.00000000-0000-0000-0000-000000000000", anonymous},
+	{`Digest username="admin"`, anonymous},
+	{header("anonymous", "anonymous"), refused},
+	{header("au-alice", "au-alice-pw"), "au-alice"},
+	{header("au-dis", "au-dis-pw"), refused},
+	{header("au-locked", "au-locked-pw"), refused},
+	{header("au-change", "au-change-pw"), "au-change"},
+	{header("au-umlaut", "päss:wörd"), "au-umlaut"},
+	{header("au-umlaut", "p\xe4ss:w\xf6rd"), refused},
+	{"Basic  YWRtaW46YWRtaW4xMjM=", refused},
+	{header("admin", "admin123 "), refused},
+	{"", anonymous},
+}
+
 func TestAuthenticateAsRecorded(t *testing.T) {
 	s := newWorld().open(t)
 	addUser(t, s, "au-alice", "nx-repository-view-raw-pv-raw-read")
@@ -100,37 +129,10 @@ func TestAuthenticateAsRecorded(t *testing.T) {
 	_, err := s.CreateUser(t.Context(), System(), NewUser{ID: "au-umlaut", FirstName: "F", LastName: "L", Email: "a@b", Password: "päss:wörd",
 		Status: StatusActive, Roles: []string{"nope"}})
 	must(t, err)
-	const refused, anonymous = "refused", "anonymous"
-	tests := []struct{ header, want string }{
-		{header("admin", "admin123"), "admin"},
-		{header("admin", "wrong"), refused},
-		{header("nobody", "x"), refused},
-		{"Basic Og==", anonymous},
-		{header("admin", ""), refused},
-		{header("", "admin123"), refused},
-		{"Basic YWRtaW4=", refused},
-		{"Basic !!!", refused},
-		{"Basic", refused},
-		{"basic YWRtaW46YWRtaW4xMjM=", "admin"},
-		{header("ADMIN", "admin123"), refused},
-		{"Bearer abc", anonymous},
-		{"Bearer NpmToken.00000000-0000-0000-0000-000000000000", anonymous},
-		{`Digest username="admin"`, anonymous},
-		{header("anonymous", "anonymous"), refused},
-		{header("au-alice", "au-alice-pw"), "au-alice"},
-		{header("au-dis", "au-dis-pw"), refused},
-		{header("au-locked", "au-locked-pw"), refused},
-		{header("au-change", "au-change-pw"), "au-change"},
-		{header("au-umlaut", "päss:wörd"), "au-umlaut"},
-		{header("au-umlaut", "p\xe4ss:w\xf6rd"), refused},
-		{"Basic  YWRtaW46YWRtaW4xMjM=", refused},
-		{header("admin", "admin123 "), refused},
-		{"", anonymous},
-	}
 	for _, on := range []bool{true, false} {
 		must(t, s.SetAnonymous(t.Context(), System(), Anonymous{Enabled: on, UserID: "anonymous", Realm: RealmAuthorizing}))
 		for round := range 2 { // the second time from memory
-			for _, tt := range tests {
+			for _, tt := range recordedOutcomes {
 				subject, err := s.Authenticate(t.Context(), ParseAuthorization(tt.header))
 				got := refused
 				switch {
@@ -249,11 +251,11 @@ func TestThrottle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w.slept != 0 {
-		t.Errorf("slowed down after few failures: %v", w.slept)
+	if w.slept.Load() != 0 {
+		t.Errorf("slowed down after few failures: %v", w.slept.Load())
 	}
-	if _, err := s.Authenticate(t.Context(), good); err != nil || w.slept != 0 {
-		t.Errorf("good login after bad ones: %v, slept %v", err, w.slept)
+	if _, err := s.Authenticate(t.Context(), good); err != nil || w.slept.Load() != 0 {
+		t.Errorf("good login after bad ones: %v, slept %v", err, w.slept.Load())
 	}
 	var throttled *ThrottledError
 	for range 40 { // the clock stands still, as if all came at once
@@ -261,25 +263,25 @@ func TestThrottle(t *testing.T) {
 			break
 		}
 	}
-	if throttled == nil || throttled.RetryAfter <= 0 || !errors.Is(throttled, ErrBadCredentials) || w.slept == 0 {
-		t.Fatalf("never refused: %v, slept %v", throttled, w.slept)
+	if throttled == nil || throttled.RetryAfter <= 0 || !errors.Is(throttled, ErrBadCredentials) || w.slept.Load() == 0 {
+		t.Fatalf("never refused: %v, slept %v", throttled, w.slept.Load())
 	}
-	w.slept = 0
-	if _, err := s.Authenticate(t.Context(), good); err != nil || w.slept != 0 {
-		t.Errorf("verified credentials are slowed down: %v, %v", err, w.slept)
+	w.slept.Store(0)
+	if _, err := s.Authenticate(t.Context(), good); err != nil || w.slept.Load() != 0 {
+		t.Errorf("verified credentials are slowed down: %v, %v", err, w.slept.Load())
 	}
 	elsewhere := bad
 	elsewhere.Address = "192.0.2.2"
-	if _, err := s.Authenticate(t.Context(), elsewhere); errors.As(err, new(*ThrottledError)) || w.slept != 0 {
-		t.Errorf("another address pays: %v, %v", err, w.slept)
+	if _, err := s.Authenticate(t.Context(), elsewhere); errors.As(err, new(*ThrottledError)) || w.slept.Load() != 0 {
+		t.Errorf("another address pays: %v, %v", err, w.slept.Load())
 	}
 	other := Credentials{Kind: Basic, User: "admin", Secret: "admin123", Address: "192.0.2.1"}
-	if _, err := s.Authenticate(t.Context(), other); err != nil || w.slept != 0 {
-		t.Errorf("another user pays: %v, %v", err, w.slept)
+	if _, err := s.Authenticate(t.Context(), other); err != nil || w.slept.Load() != 0 {
+		t.Errorf("another user pays: %v, %v", err, w.slept.Load())
 	}
 	w.clock.advance(5 * time.Minute)
-	if _, err := s.Authenticate(t.Context(), bad); errors.As(err, new(*ThrottledError)) || w.slept != 0 {
-		t.Errorf("never forgotten: %v, %v", err, w.slept)
+	if _, err := s.Authenticate(t.Context(), bad); errors.As(err, new(*ThrottledError)) || w.slept.Load() != 0 {
+		t.Errorf("never forgotten: %v, %v", err, w.slept.Load())
 	}
 	for i := range maxBuckets {
 		s.throttle.failed(w.clock.Now(), fmt.Sprint(i), "a")
