@@ -10,6 +10,7 @@ import (
 	"entrepot/app/access/permission"
 	"entrepot/formats"
 	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 )
 
@@ -128,7 +129,7 @@ func (e *Engine) answer(ctx context.Context, x *exchange) (*formats.Response, er
 // dispatch asks the format's policy and gives the kind's answer. Members of a proxy come in here.
 func (e *Engine) dispatch(ctx context.Context, x *exchange) (*formats.Response, error) {
 	if admitter, ok := x.format.(formats.Admitter); ok {
-		if err := admitter.Admit(x.view, x.item, !x.read); err != nil {
+		if err := admitter.Admit(x.view, x.item, !x.read && x.req.Method != http.MethodDelete); err != nil {
 			return nil, err
 		}
 	}
@@ -219,6 +220,8 @@ func storageRefusal(err error) error {
 		return &formats.Error{Kind: formats.NoSpace, Message: "No space left on the server", Err: err}
 	case errors.Is(err, blob.ErrReadOnly), errors.Is(err, kv.ErrReadOnly):
 		return &formats.Error{Kind: formats.Unavailable, Message: "The storage of the server is read-only", Err: err}
+	case errors.Is(err, catalog.ErrInvalid):
+		return &formats.Error{Kind: formats.Invalid, Message: "The path is not one that can be stored", Err: err}
 	}
 	return err
 }

@@ -51,7 +51,9 @@ type Case struct {
 func Run(t *testing.T, spec Spec) {
 	t.Run("cases", func(t *testing.T) { testCases(t, spec) })
 	t.Run("settings", func(t *testing.T) { testSettings(t, spec) })
-	s := suite{Spec: spec, repositories: repositories(t, spec), paths: slicesOfPaths(spec)}
+	s := suite{Spec: spec, repositories: repositories(t, spec), paths: pathsOf(spec)}
+	spec.Settings = nil
+	s.plain = repositories(t, spec)
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *suite)
@@ -74,6 +76,7 @@ func Run(t *testing.T, spec Spec) {
 type suite struct {
 	Spec
 	repositories []formats.Repository
+	plain        []formats.Repository // those with the default settings, for laws that policies play no part in
 	paths        []string
 }
 
@@ -229,7 +232,7 @@ func testAdmit(t *testing.T, s *suite) {
 func bodies(s *suite) [][]byte {
 	all := [][]byte{
 		nil, {0}, []byte("text"), []byte("<html>login</html>"), []byte("PK\x03\x04"), []byte("\x1f\x8b\x08"), []byte(`{"a":`),
-		bytes.Repeat([]byte("<a>"), 10_000), bytes.Repeat([]byte("["), 10_000), bytes.Repeat([]byte{0xff}, 70_000),
+		bytes.Repeat([]byte("<a>"), 1_000), bytes.Repeat([]byte("["), 1_000), bytes.Repeat([]byte{0xff}, 40_000),
 	}
 	for _, documents := range s.Documents {
 		all = append(all, documents...)
@@ -243,7 +246,7 @@ func testVerify(t *testing.T, s *suite) {
 		t.Skip("verifies nothing")
 	}
 	for _, path := range s.paths {
-		for _, r := range s.repositories {
+		for _, r := range s.plain {
 			item := s.Format.Classify(r, path)
 			if item.Route == formats.RouteNone {
 				continue
@@ -264,7 +267,7 @@ func testDescribe(t *testing.T, s *suite) {
 		t.Skip("describes nothing")
 	}
 	for _, path := range s.paths {
-		for _, r := range s.repositories {
+		for _, r := range s.plain {
 			item := s.Format.Classify(r, path)
 			if item.Route == formats.RouteNone {
 				continue
@@ -288,7 +291,7 @@ func testPromise(t *testing.T, s *suite) {
 		t.Skip("promises nothing")
 	}
 	for _, path := range s.paths {
-		for _, r := range s.repositories {
+		for _, r := range s.plain {
 			sibling, algorithm := promiser.Promise(r, s.Format.Classify(r, path))
 			switch algorithm {
 			case "":

@@ -21,8 +21,8 @@ func Paths() []string {
 	}
 }
 
-// slicesOfPaths gives the paths of a Spec, the general ones, and seeded variations of all of them.
-func slicesOfPaths(spec Spec) []string {
+// pathsOf gives the paths of a Spec, the general ones, and seeded variations of all of them.
+func pathsOf(spec Spec) []string {
 	paths := Paths()
 	for _, c := range spec.Cases {
 		paths = append(paths, c.Path)

@@ -131,6 +131,12 @@ func (Format) Plan(_ context.Context, _ formats.Repository, u *formats.Upload) (
 	first := map[string]string{} // path to the key of the file that goes there
 	for i, file := range u.Files {
 		path := join(u.Fields["directory"], file.Fields["filename"])
+		if path == "" {
+			refusals = append(refusals, formats.FieldError{
+				Field: "filename", Message: "Missing required asset field 'Filename' on '" + file.Key + "'",
+			})
+			continue
+		}
 		if strings.Contains(path+"/", "/./") || strings.Contains(path+"/", "/../") {
 			refusals = append(refusals, formats.FieldError{Message: "Path is not allowed to have '.' or '..' segments: '" + path + "'"})
 		}

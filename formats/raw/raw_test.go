@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"entrepot/formats"
+	"entrepot/formats/formattest"
 	"entrepot/storage/blob"
 	"entrepot/storage/catalog"
 )
@@ -124,6 +125,7 @@ func TestPlan(t *testing.T) {
 		{"d", []formats.UploadFile{file("1", "a%20b.txt")}, []string{"/d/a%20b.txt"}, ""},
 		{"d/../up", []formats.UploadFile{file("1", "f.txt")}, nil, "Path is not allowed to have '.' or '..' segments: '/d/../up/f.txt'"},
 		{"d", []formats.UploadFile{file("1", "../esc.txt")}, nil, "Path is not allowed to have '.' or '..' segments: '/d/../esc.txt'"},
+		{"/", []formats.UploadFile{file("1", "/")}, nil, "Missing required asset field 'Filename' on '1'"},
 		{"d", []formats.UploadFile{file("1", "same.txt"), file("2", "same.txt")}, nil, "The assets 1 and 2 have identical coordinates"},
 	}
 	for _, tt := range tests {
@@ -146,4 +148,16 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", tt.directory, paths, err, tt.want)
 		}
 	}
+}
+
+func TestFormat(t *testing.T) {
+	formattest.Run(t, formattest.Spec{
+		Format:   New(),
+		Settings: []map[string]string{{SettingContentDisposition: Inline}},
+		Cases: []formattest.Case{
+			{Path: "/a/b.txt", Route: formats.RouteAsset, Class: "file", Component: &catalog.Coordinates{Group: "/a", Name: "/a/b.txt"}},
+			{Path: "/a/", Route: formats.RouteListing, Class: "folder", Component: &catalog.Coordinates{Group: "/a", Name: "/a/"}},
+			{Kind: formats.Proxy, Path: "/", Route: formats.RouteNone, Class: "none"},
+		},
+	})
 }
