@@ -40,6 +40,25 @@ public class Make {
         transactions("rolledback", false);
         transactions("committed", true);
         encrypted();
+        tiny();
+    }
+
+    /** A seed for fuzzing. */
+    static void tiny() throws Exception {
+        Path base = work.resolve("tiny");
+        try (Connection c = open(base, ""); Statement s = c.createStatement()) {
+            s.execute("CREATE TABLE T(ID INTEGER PRIMARY KEY, V VARCHAR(9), J JSON, C CLOB)");
+            s.execute("INSERT INTO T VALUES(1, 'one', JSON '{\"a\":1}', 'x'), (2, NULL, JSON '[]', REPEAT('clob ', 1000))");
+            s.execute("SCRIPT TO '" + base + ".sql'");
+        }
+        Path out = work.resolve("small.mv.db");
+        org.h2.mvstore.MVStore source = new org.h2.mvstore.MVStore.Builder().fileName(base + ".mv.db").readOnly().open();
+        org.h2.mvstore.MVStore target = new org.h2.mvstore.MVStore.Builder().fileName(out.toString()).open();
+        org.h2.mvstore.MVStoreTool.compact(source, target);
+        source.close();
+        target.close();
+        gzip(Files.readAllBytes(out), "tiny-" + engine + ".mv.db.gz");
+        gzip(Files.readAllBytes(Path.of(base + ".sql")), "tiny-" + engine + ".sql.gz");
     }
 
     static Connection open(Path base, String options) throws Exception {
