@@ -164,7 +164,8 @@ func (r localRealm) Authenticate(ctx context.Context, c Credentials) (Identity, 
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return Identity{}, err
 	}
-	if err != nil || record.Password == "" {
+	// The built-in anonymous user is no account, whatever its password and whoever callers without credentials act as.
+	if err != nil || record.Password == "" || c.User == UserAnonymous {
 		return Identity{}, errors.Join(ErrBadCredentials, s.passwords.Burn(ctx, c.Secret))
 	}
 	result, err := s.passwords.Verify(ctx, record.Password, c.Secret)

@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"entrepot/storage/kv"
@@ -111,6 +113,27 @@ func put(key kv.Key, record any) (kv.Op, error) {
 		return kv.Op{}, fmt.Errorf("access: encode %q: %w", key.Sort, err)
 	}
 	return kv.Put(key, data), nil
+}
+
+// row is a decoded row of the store.
+type row[T any] struct {
+	sort   string
+	record T
+}
+
+// rows delivers the decoded rows of a range. The sequence ends after the first error.
+func rows[T any](ctx context.Context, store *kv.Store, partition string, r kv.Range) iter.Seq2[row[T], error] {
+	return func(yield func(row[T], error) bool) {
+		for e, err := range store.Scan(ctx, partition, r) {
+			read := row[T]{sort: e.Sort}
+			if err == nil {
+				err = decode(e, &read.record)
+			}
+			if !yield(read, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func decode(e kv.Entry, record any) error {

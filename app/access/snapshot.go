@@ -100,28 +100,27 @@ func (s *Service) load(ctx context.Context) (*snapshot, error) {
 	if err := s.loadSettings(ctx, snap); err != nil {
 		return nil, err
 	}
-	for e, err := range s.store.Scan(ctx, partRoles, kv.Range{}) {
-		var r roleRecord
-		if err := errors.Join(err, decodeIf(err, e, &r)); err != nil {
+	for row, err := range rows[roleRecord](ctx, s.store, partRoles, kv.Range{}) {
+		if err != nil {
 			return nil, err
 		}
+		r := row.record
 		snap.roles[r.ID] = Role{ID: r.ID, Name: r.Name, Description: r.Description, Privileges: r.Privileges, Roles: r.Roles}
 	}
-	for e, err := range s.store.Scan(ctx, partPrivileges, kv.Range{}) {
-		var r privilegeRecord
-		if err := errors.Join(err, decodeIf(err, e, &r)); err != nil {
+	for row, err := range rows[privilegeRecord](ctx, s.store, partPrivileges, kv.Range{}) {
+		if err != nil {
 			return nil, err
 		}
+		r := row.record
 		snap.privileges[r.Name] = Privilege{Name: r.Name, Type: r.Type, Description: r.Description, Pattern: r.Pattern, Domain: r.Domain,
 			Format: r.Format, Repository: r.Repository, Selector: r.Selector, Script: r.Script, Actions: r.Actions}
 	}
-	for e, err := range s.store.Scan(ctx, partSelectors, kv.Range{}) {
-		var r selectorRecord
-		if err := errors.Join(err, decodeIf(err, e, &r)); err != nil {
+	for row, err := range rows[selectorRecord](ctx, s.store, partSelectors, kv.Range{}) {
+		if err != nil {
 			return nil, err
 		}
-		snap.selectors[r.Name] = r
-		snap.compiled = append(snap.compiled, s.compile(ctx, r))
+		snap.selectors[row.record.Name] = row.record
+		snap.compiled = append(snap.compiled, s.compile(ctx, row.record))
 	}
 	for _, r := range builtinRoles() {
 		snap.roles[r.ID] = r
@@ -132,13 +131,6 @@ func (s *Service) load(ctx context.Context) (*snapshot, error) {
 	var err error
 	snap.anonymous, err = s.anonymousSubject(ctx, snap)
 	return snap, err
-}
-
-func decodeIf(failed error, e kv.Entry, record any) error {
-	if failed != nil {
-		return nil
-	}
-	return decode(e, record)
 }
 
 func (s *Service) loadSettings(ctx context.Context, snap *snapshot) error {
@@ -166,8 +158,14 @@ func (s *Service) loadSettings(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// compile makes a stored selector usable. One that cannot be understood, as old kinds of selectors may, matches nothing.
+// compile makes a stored selector usable, like the last snapshot's when that has the same. One that cannot be understood, as old
+// kinds of selectors may, matches nothing.
 func (s *Service) compile(ctx context.Context, r selectorRecord) permission.Selector {
+	if last := s.snapshot.Load(); last != nil && last.selectors[r.Name].Expression == r.Expression {
+		if i := slices.IndexFunc(last.compiled, func(sel permission.Selector) bool { return sel.Name == r.Name }); i >= 0 {
+			return last.compiled[i]
+		}
+	}
 	sel, err := csel.Compile(r.Expression, s.opts.Selectors)
 	if err != nil {
 		s.opts.Log.WarnContext(ctx, "content selector matches nothing", "selector", r.Name, "error", err)

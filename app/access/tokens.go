@@ -98,14 +98,14 @@ func (s *Service) Tokens(ctx context.Context, filter TokenFilter) ([]Token, erro
 		prefix += filter.Domain + "\x00"
 	}
 	list := []Token{}
-	for e, err := range s.store.Scan(ctx, partOwners, kv.Prefix(prefix)) {
-		var r tokenRecord
-		if err := errors.Join(err, decodeIf(err, e, &r)); err != nil {
+	for r, err := range rows[tokenRecord](ctx, s.store, partOwners, kv.Prefix(prefix)) {
+		if err != nil {
 			return nil, fmt.Errorf("access: read tokens: %w", err)
 		}
-		digest := e.Sort[strings.LastIndexByte(e.Sort, 0)+1:]
+		t := r.record
+		digest := r.sort[strings.LastIndexByte(r.sort, 0)+1:]
 		if filter.Digest == "" || filter.Digest == digest {
-			list = append(list, Token{Domain: r.Domain, Source: r.Source, User: r.User, Created: r.Created, Expires: r.Expires, Digest: digest})
+			list = append(list, Token{Domain: t.Domain, Source: t.Source, User: t.User, Created: t.Created, Expires: t.Expires, Digest: digest})
 		}
 	}
 	return list, nil

@@ -154,12 +154,11 @@ func (s *Service) Users(ctx context.Context, filter UserFilter) ([]User, error) 
 }
 
 func (s *Service) eachUser(ctx context.Context, visit func(userRecord) error) error {
-	for e, err := range s.store.Scan(ctx, partUsers, kv.Range{}) {
-		var r userRecord
-		if err := errors.Join(err, decodeIf(err, e, &r)); err != nil {
+	for r, err := range rows[userRecord](ctx, s.store, partUsers, kv.Range{}) {
+		if err != nil {
 			return fmt.Errorf("access: read users: %w", err)
 		}
-		if err := visit(r); err != nil {
+		if err := visit(r.record); err != nil {
 			return err
 		}
 	}
@@ -180,20 +179,15 @@ func (s *Service) CreateUser(ctx context.Context, actor Actor, u NewUser) (User,
 		return User{}, err
 	}
 	err := s.change(ctx, Event{Actor: actor, Action: "user.create", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
-		if _, _, err := s.account(ctx, SourceLocal, u.ID); !errors.Is(err, kv.ErrNotFound) {
-			return nil, errors.Join(err, existsUnless(err, "User %s already exists.", u.ID))
+		switch _, _, err := s.account(ctx, SourceLocal, u.ID); {
+		case err == nil:
+			return nil, refuse(Exists, "User %s already exists.", u.ID)
+		case !errors.Is(err, kv.ErrNotFound):
+			return nil, err
 		}
 		return one(put(userKey(SourceLocal, u.ID), record))
 	})
 	return record.user(), err
-}
-
-// existsUnless gives an Exists error when looking for the record did not fail.
-func existsUnless(failed error, format string, args ...any) error {
-	if failed != nil {
-		return nil
-	}
-	return refuse(Exists, format, args...)
 }
 
 func one(op kv.Op, err error) ([]kv.Op, error) { return []kv.Op{op}, err }
