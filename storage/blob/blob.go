@@ -21,6 +21,7 @@ package blob
 
 import (
 	"context"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -47,7 +48,13 @@ var (
 type Hash [HashSize]byte
 
 // String gives the hash as 64 lower-case hex digits.
-func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+func (h Hash) String() string { return hexString(h[:]) }
+
+// hexString is hex.EncodeToString with one allocation in place of two, for sums of up to 64 bytes.
+func hexString(sum []byte) string {
+	var digits [2 * sha512.Size]byte
+	return string(digits[:hex.Encode(digits[:], sum)])
+}
 
 // IsZero reports whether h names nothing.
 func (h Hash) IsZero() bool { return h == Hash{} }

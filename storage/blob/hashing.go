@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/hex"
 	"hash"
 	"sync"
 	"sync/atomic"
@@ -176,7 +175,7 @@ func (h *hashing) finish() (Hash, Digests) {
 	var name Hash
 	h.set.blake3.Sum(name[:0])
 	var buf [sha512.Size]byte
-	sum := func(d hash.Hash) string { return hex.EncodeToString(d.Sum(buf[:0])) }
+	sum := func(d hash.Hash) string { return hexString(d.Sum(buf[:0])) }
 	digests := Digests{SHA1: sum(h.set.sha1), SHA256: sum(h.set.sha256)}
 	if h.opts.MD5 {
 		digests.MD5 = sum(h.set.md5)
