@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"entrepot/app/access/javaregex"
 	"entrepot/formats"
@@ -198,10 +200,23 @@ func checkRule(s *state, before string, r RoutingRule) formats.FieldErrors {
 		if strings.TrimSpace(expression) == "" {
 			add(field, "Empty matchers are not allowed")
 		} else if _, err := javaregex.Compile(expression); err != nil {
-			add(field, "Invalid regex: "+err.Error())
+			add(field, "Invalid regex: "+syntaxMessage(expression, err))
 		}
 	}
 	return problems
+}
+
+// syntaxMessage says what is wrong with an expression and where, as rule authors are used to: a caret below the place.
+func syntaxMessage(expression string, err error) string {
+	var syntax *javaregex.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err.Error()
+	}
+	message := syntax.Description + " near index " + strconv.Itoa(syntax.Index) + "\n" + expression
+	if syntax.Index < utf8.RuneCountInString(expression) {
+		message += "\n" + strings.Repeat(" ", syntax.Index) + "^"
+	}
+	return message
 }
 
 func errRuleNotFound(name string) error {
