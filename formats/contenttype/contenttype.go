@@ -52,14 +52,20 @@ func (e *MismatchError) Error() string {
 // returns nil when the name says nothing.
 func ByName(name string) []string {
 	base := name[strings.LastIndexByte(name, '/')+1:]
-	preferred, ok := wholeNames[base]
+	listed, ok := wholeNames[base]
 	if !ok {
-		preferred, ok = extensions[extension(base)]
+		extension := base[strings.LastIndexByte(base, '.')+1:]
+		if len(extension) == len(base) {
+			return nil
+		}
+		if listed, ok = preferred[extension]; !ok {
+			listed, ok = extensions[strings.ToLower(extension)]
+		}
 	}
 	if !ok {
 		return nil
 	}
-	types := strings.Fields(preferred)
+	types := strings.Fields(listed)
 	for _, t := range types {
 		for _, synonym := range synonyms(t) {
 			if !slices.Contains(types, synonym) {
@@ -68,15 +74,6 @@ func ByName(name string) []string {
 		}
 	}
 	return types
-}
-
-// extension is what follows the last dot, in lower case.
-func extension(base string) string {
-	dot := strings.LastIndexByte(base, '.')
-	if dot < 0 {
-		return ""
-	}
-	return strings.ToLower(base[dot+1:])
 }
 
 // Detect gives the type that bytes show, made more precise by the name where the two agree. It returns Unknown when neither says

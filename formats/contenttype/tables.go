@@ -1,28 +1,28 @@
 package contenttype
 
-// extensions maps what follows the last dot of a name, in lower case, to the types such a file may have: first the one it is
-// stored as. Names whose extension is missing here are judged by their bytes.
+// extensions maps what follows the last dot of a name, in any case, to the types such a file may have: first the one it is stored
+// as. Names whose extension is missing here are judged by their bytes.
 var extensions = map[string]string{
 	// Archives and compression.
 	"7z": "application/x-7z-compressed", "a": "application/x-archive", "ar": "application/x-archive", "br": "application/x-brotli",
 	"bz": "application/x-bzip", "bz2": "application/x-bzip2", "cab": "application/vnd.ms-cab-compressed",
 	"cpio": "application/x-cpio", "dmg": "application/x-apple-diskimage",
-	"gz": "application/x-gzip application/gzip application/x-tgz", "iso": "application/x-iso9660-image",
+	"gz": "application/gzip", "iso": "application/x-iso9660-image",
 	"lha": "application/x-lzh-compressed", "lzh": "application/x-lzh-compressed", "lz": "application/x-lzip",
 	"lz4": "application/x-lz4", "lzma": "application/x-lzma", "pack": "application/x-java-pack200",
 	"rar": "application/x-rar-compressed", "tar": "application/x-tar", "tbz": "application/x-bzip2", "tbz2": "application/x-bzip2",
-	"tgz": "application/x-tgz application/x-gzip application/gzip", "txz": "application/x-xz", "xar": "application/vnd.xara",
+	"tgz": "application/gzip", "txz": "application/x-xz", "xar": "application/vnd.xara",
 	"xz": "application/x-xz", "z": "application/x-compress", "zip": "application/zip", "zipx": "application/zip",
 	"zst": "application/zstd",
 
 	// Packages and programs.
 	"apk": "application/vnd.android.package-archive", "class": "application/java-vm", "com": "application/x-msdownload",
-	"deb": "application/x-debian-package", "dll": "application/x-msdownload", "ear": "application/java-archive",
-	"exe": "application/x-executable application/x-dosexec", "jar": "application/java-archive",
+	"deb": "application/x-debian-package", "dll": "application/x-msdownload", "ear": "application/x-tika-java-enterprise-archive",
+	"exe": "application/x-dosexec", "jar": "application/java-archive",
 	"jks": "application/x-java-keystore", "jnlp": "application/x-java-jnlp-file",
 	"msi": "application/x-ms-installer", "pkg": "application/vnd.apple.installer+xml application/vnd.xara",
 	"rpm": "application/x-rpm", "swf": "application/x-shockwave-flash", "udeb": "application/x-debian-package",
-	"war": "application/java-archive", "wasm": "application/wasm", "xpi": "application/x-xpinstall",
+	"war": "application/x-tika-java-web-archive", "wasm": "application/wasm", "xpi": "application/x-xpinstall",
 
 	// Signatures, keys and certificates.
 	"asc": "application/pgp-signature", "cer": "application/pkix-cert", "crl": "application/pkix-crl",
@@ -40,12 +40,12 @@ var extensions = map[string]string{
 	"kml": "application/vnd.google-earth.kml+xml", "list": "text/plain", "log": "text/x-log", "manifest": "text/plain",
 	"markdown": "text/x-web-markdown", "md": "text/x-web-markdown", "mdtext": "text/x-web-markdown", "mf": "text/plain",
 	"mkd": "text/x-web-markdown", "owl": "application/rdf+xml", "patch": "text/x-diff", "pod": "text/plain",
-	"pom": "application/xml text/xml", "properties": "text/x-java-properties", "rdf": "application/rdf+xml", "rng": "text/plain",
+	"pom": "text/plain", "properties": "text/x-java-properties", "rdf": "application/rdf+xml", "rng": "text/plain",
 	"rss": "application/rss+xml", "rst": "text/x-rst", "rtf": "application/rtf", "sgm": "text/sgml", "sgml": "text/sgml",
 	"tex": "application/x-tex", "text": "text/plain", "tld": "text/plain", "tsv": "text/tab-separated-values", "txt": "text/plain",
 	"vcf": "text/x-vcard", "vcs": "text/x-vcalendar", "vtt": "text/vtt", "wsdl": "application/wsdl+xml",
-	"xhtml": "application/xhtml+xml", "xml": "application/xml text/xml", "xq": "application/xquery", "xquery": "application/xquery",
-	"xsd": "application/xml text/xml", "xsl": "application/xml text/xml", "xslt": "application/xslt+xml", "yaml": "text/x-yaml",
+	"xhtml": "application/xhtml+xml", "xml": "application/xml", "xq": "application/xquery", "xquery": "application/xquery",
+	"xsd": "application/xml", "xsl": "application/xml", "xslt": "application/xslt+xml", "yaml": "text/x-yaml",
 	"yml": "text/x-yaml",
 
 	// Source code and scripts.
@@ -97,6 +97,19 @@ var extensions = map[string]string{
 	// Scientific data, databases and the rest.
 	"h5": "application/x-hdf", "hdf": "application/x-hdf", "mat": "application/matlab-mat", "nc": "application/x-netcdf",
 	"parquet": "application/x-parquet", "torrent": "application/x-bittorrent", "vmdk": "application/x-vmdk",
+}
+
+// preferred overrules extensions for names written exactly so, in lower case: a.exe and a.EXE differ to clients.
+var preferred = map[string]string{
+	"ear": "application/java-archive",
+	"exe": "application/x-executable application/x-dosexec application/x-msdownload",
+	"gz":  "application/x-gzip application/gzip application/x-tgz",
+	"pom": "application/xml text/xml",
+	"tgz": "application/x-tgz application/x-gzip application/gzip",
+	"war": "application/java-archive",
+	"xml": "application/xml text/xml",
+	"xsd": "application/xml text/xml",
+	"xsl": "application/xml text/xml",
 }
 
 // wholeNames are files known by their whole name.
@@ -153,17 +166,19 @@ const (
 
 // parents gives the next more general type where the name of the type does not show it.
 var parents = map[string]string{
-	"application/java-archive":                zipFile,
-	"application/vnd.android.package-archive": "application/java-archive",
-	"application/x-xpinstall":                 zipFile,
-	"application/x-tgz":                       gzipFile,
-	"application/x-debian-package":            "application/x-archive",
-	"application/x-dosexec":                   "application/x-msdownload",
-	"application/x-object":                    "application/x-elf",
-	"application/x-executable":                "application/x-elf",
-	"application/x-sharedlib":                 "application/x-elf",
-	"application/x-coredump":                  "application/x-elf",
-	"application/x-bzip2":                     "application/x-bzip",
+	"application/java-archive":                   zipFile,
+	"application/vnd.android.package-archive":    "application/java-archive",
+	"application/x-tika-java-enterprise-archive": "application/java-archive",
+	"application/x-tika-java-web-archive":        "application/java-archive",
+	"application/x-xpinstall":                    zipFile,
+	"application/x-tgz":                          gzipFile,
+	"application/x-debian-package":               "application/x-archive",
+	"application/x-dosexec":                      "application/x-msdownload",
+	"application/x-object":                       "application/x-elf",
+	"application/x-executable":                   "application/x-elf",
+	"application/x-sharedlib":                    "application/x-elf",
+	"application/x-coredump":                     "application/x-elf",
+	"application/x-bzip2":                        "application/x-bzip",
 
 	"application/msword":                                                        oleFile,
 	"application/vnd.ms-excel":                                                  oleFile,
