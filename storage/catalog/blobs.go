@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -90,7 +89,12 @@ func (c *Catalog) References(ctx context.Context, ref BlobRef) iter.Seq2[Match, 
 			if e.IsCount {
 				continue
 			}
-			m, err := c.owned(ctx, e.Sort[len(ref.Hash):])
+			_, owner, err := blobRow(&e)
+			if err != nil {
+				yield(Match{}, err)
+				return
+			}
+			m, err := c.owned(ctx, owner)
 			if errors.Is(err, ErrNotFound) {
 				continue // removed since the scan began
 			}
@@ -126,11 +130,14 @@ func (c *Catalog) Blobs(ctx context.Context, store string, after blob.Hash) iter
 				}
 				b = ReferencedBlob{Hash: hash}
 			}
-			if !e.IsCount {
-				size, _ := binary.Uvarint(e.Value)
-				b.Size = int64(size)
-				b.Assets++
+			if e.IsCount {
+				continue
 			}
+			if b.Size, _, err = blobRow(&e); err != nil {
+				yield(ReferencedBlob{}, err)
+				return
+			}
+			b.Assets++
 		}
 		if b.Assets > 0 {
 			yield(b, nil)

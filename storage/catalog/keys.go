@@ -3,6 +3,8 @@ package catalog
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"strings"
 
 	"entrepot/storage/blob"
@@ -63,6 +65,7 @@ func (p *partitions) all() []string {
 
 const (
 	rootSort       = "\x00\x00\x00" // counter of the root folder; neither a folder's nor a leaf's key can be this
+	extraMark      = "\x00"         // ends the key that counts the further assets of a blob; no content id is empty
 	folderMark     = "\x00"         // ends the key of a folder's counter
 	pointerMark    = "\x00\x01"     // between a browse path's key and the id of the asset that hangs there
 	afterNode      = "\x00\x02"     // behind all rows of one name in a folder
@@ -214,17 +217,37 @@ func parseOwner(s string) (content string, id uint64, ok bool) {
 
 func blobPartition(store string) string { return "cat/blob/" + store }
 
-// countKey counts the assets that refer to a blob; refKey is one such reference.
-func countKey(ref BlobRef) kv.Key {
+// homeKey is the row of a blob that any asset names: its size, and one of these assets. Further ones have a row each at refKey, and are
+// counted at extraKey.
+func homeKey(ref BlobRef) kv.Key {
 	return kv.Key{Partition: blobPartition(ref.Store), Sort: string(ref.Hash[:])}
+}
+
+func extraKey(ref BlobRef) kv.Key {
+	return kv.Key{Partition: blobPartition(ref.Store), Sort: string(ref.Hash[:]) + extraMark}
 }
 
 func refKey(ref BlobRef, owner string) kv.Key {
 	return kv.Key{Partition: blobPartition(ref.Store), Sort: string(ref.Hash[:]) + owner}
 }
 
-// refValue keeps the blob's size with the reference.
-func refValue(a *Asset) []byte { return binary.AppendUvarint(nil, uint64(a.Size)) }
+// blobValue is the value of all rows that name an asset of a blob: the blob's size, then the asset, which the key of a refKey row
+// has already.
+func blobValue(size int64, owner string) []byte {
+	return append(binary.AppendUvarint(make([]byte, 0, 10+len(owner)), uint64(size)), owner...)
+}
+
+// blobRow reads a row of a blob partition that is no counter: the blob's size, and the asset.
+func blobRow(e *kv.Entry) (size int64, owner string, err error) {
+	n, used := binary.Uvarint(e.Value)
+	if used <= 0 || n > math.MaxInt64 || len(e.Sort) < hashSize {
+		return 0, "", fmt.Errorf("blob row %x: %w", e.Sort, errRecord)
+	}
+	if len(e.Sort) > hashSize {
+		return int64(n), e.Sort[hashSize:], nil
+	}
+	return int64(n), string(e.Value[used:]), nil
+}
 
 func storeBlobsKey(store string) kv.Key {
 	return kv.Key{Partition: storeUsagePartition, Sort: store + "\x00blobs"}

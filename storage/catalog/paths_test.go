@@ -232,3 +232,23 @@ func TestBrowseDeepTree(t *testing.T) {
 		return
 	}
 }
+
+// TestLargestBatch moves an asset between two deep browse paths, two components, two blobs in two stores, with all digests changed.
+func TestLargestBatch(t *testing.T) {
+	driver := watch(memory.New())
+	c := New(kv.New(driver), nil)
+	defer c.Close()
+	tree := c.Content("raw")
+	for round, letter := range []string{"a", "b"} {
+		a := testAsset("/x", round+1)
+		a.Browse = strings.Repeat("/"+letter, treeDepth+3)
+		a.Blob.Store = letter
+		a.Component = &Coordinates{Name: letter}
+		a.Digests.MD5, a.Digests.SHA512 = strings.Repeat(letter, 32), strings.Repeat(letter, 128)
+		put(t, tree, a, PutOptions{})
+	}
+	if driver.largest < 90 || driver.largest > kv.MaxBatch {
+		t.Errorf("the largest batch has %d operations", driver.largest)
+	}
+	mustCheck(t, c)
+}

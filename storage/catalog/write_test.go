@@ -179,6 +179,27 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// TestSharedBlobIsHandedOn removes the assets of one blob in any order; whoever is left keeps the blob referenced.
+func TestSharedBlobIsHandedOn(t *testing.T) {
+	for _, order := range []string{"abc", "acb", "bac", "bca", "cab", "cba"} {
+		c := newCatalog(t, nil)
+		tree := c.Content("raw")
+		for _, name := range "abc" {
+			put(t, tree, testAsset("/"+string(name), 1), PutOptions{})
+		}
+		for i, name := range order {
+			if err := tree.Delete(t.Context(), "/"+string(name)); err != nil {
+				t.Fatal(err)
+			}
+			mustCheck(t, c)
+			is, err := c.Referenced(t.Context(), testAsset("/", 1).Blob)
+			if left := i < 2; err != nil || is != left || len(collect(t, c.References(t.Context(), testAsset("/", 1).Blob))) != 2-i {
+				t.Errorf("%s: after %c: referenced %v, %v", order, name, is, err)
+			}
+		}
+	}
+}
+
 func TestGeneration(t *testing.T) {
 	c := newCatalog(t, nil)
 	tree := c.Content("raw")

@@ -86,62 +86,84 @@ func (w *write) blobOps() error {
 	}
 	owner := ownerSuffix(w.t.id, w.present().ID)
 	if w.new != nil {
-		w.add(kv.Put(refKey(w.new.Blob, owner), refValue(w.new)))
-		if err := w.acquireBlob(w.new); err != nil {
+		if err := w.acquireBlob(w.new, owner); err != nil {
 			return err
 		}
 	}
 	if w.old != nil {
-		w.add(kv.Delete(refKey(w.old.Blob, owner)))
-		return w.releaseBlob(w.old)
+		return w.releaseBlob(w.old, owner)
 	}
 	return nil
 }
 
-func (w *write) acquireBlob(a *Asset) error {
-	key := countKey(a.Blob)
-	count, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+// acquireBlob makes the asset the first or a further one of its blob.
+func (w *write) acquireBlob(a *Asset, owner string) error {
+	home := homeKey(a.Blob)
+	e, err := w.t.catalog.find(w.ctx, home.Partition, home.Sort)
 	if err != nil {
 		return err
 	}
-	if count.Version != 0 {
-		w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: 1, If: kv.IfExists})
+	if e.Version == 0 {
+		w.add(kv.PutNew(home, blobValue(a.Size, owner)))
+		w.storeOps(a, 1)
 		return nil
 	}
-	w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: 1, If: kv.IfAbsent})
-	w.storeOps(a, 1)
+	w.add(kv.Op{Kind: kv.OpCheck, Key: home, If: kv.IfExists})
+	w.add(kv.Put(refKey(a.Blob, owner), blobValue(a.Size, "")))
+	w.add(kv.Add(extraKey(a.Blob), 1))
 	return nil
 }
 
-func (w *write) releaseBlob(a *Asset) error {
-	last, err := w.release(countKey(a.Blob))
-	if last {
-		w.storeOps(a, -1)
+// releaseBlob takes the asset from its blob. When it is the first one, another moves up.
+func (w *write) releaseBlob(a *Asset, owner string) error {
+	home := homeKey(a.Blob)
+	e, err := w.t.catalog.find(w.ctx, home.Partition, home.Sort)
+	if err != nil {
+		return err
 	}
-	return err
+	if e.Version == 0 { // gone meanwhile, with the asset: the batch's conditions find out
+		w.add(kv.Op{Kind: kv.OpCheck, Key: home, If: kv.IfExists})
+		return nil
+	}
+	size, first, err := blobRow(&e)
+	if err != nil {
+		return err
+	}
+	if first != owner {
+		w.add(kv.Op{Kind: kv.OpDelete, Key: refKey(a.Blob, owner), If: kv.IfExists})
+		w.add(kv.Add(extraKey(a.Blob), -1))
+		return nil
+	}
+	heir, err := w.heir(a.Blob)
+	if err != nil {
+		return err
+	}
+	if heir.Version == 0 {
+		w.add(kv.DeleteIf(home, e.Version))
+		w.add(kv.CheckAbsent(extraKey(a.Blob)))
+		w.storeOps(a, -1)
+		return nil
+	}
+	w.add(kv.PutIf(home, blobValue(size, heir.Sort[hashSize:]), e.Version))
+	w.add(kv.DeleteIf(kv.Key{Partition: home.Partition, Sort: heir.Sort}, heir.Version))
+	w.add(kv.Add(extraKey(a.Blob), -1))
+	return nil
+}
+
+// heir finds a further asset of a blob; Version 0 means that there is none.
+func (w *write) heir(ref BlobRef) (kv.Entry, error) {
+	r := kv.Prefix(string(ref.Hash[:]))
+	r.From = extraKey(ref).Sort + "\x00" // behind the first asset and the counter
+	r.Limit = 1
+	for e, err := range w.t.catalog.store.Scan(w.ctx, blobPartition(ref.Store), r) {
+		return e, err
+	}
+	return kv.Entry{}, nil
 }
 
 func (w *write) storeOps(a *Asset, sign int64) {
 	w.add(kv.Add(storeBlobsKey(a.Blob.Store), sign))
 	w.add(kv.Add(storeBytesKey(a.Blob.Store), sign*a.Size))
-}
-
-// release takes one from a counter that other writes condition on, and tells whether it was the last.
-func (w *write) release(key kv.Key) (last bool, err error) {
-	count, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
-	switch {
-	case err != nil:
-		return false, err
-	case count.Version == 0:
-		// Another write may have removed the asset just now: the batch's own conditions find out.
-		w.add(kv.Op{Kind: kv.OpCheck, Key: key, If: kv.IfExists})
-		return false, nil
-	case count.Counter == 1:
-		w.add(kv.DeleteIf(key, count.Version))
-		return true, nil
-	}
-	w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: -1, If: kv.IfVersion, Version: count.Version})
-	return false, nil
 }
 
 func (w *write) usageOp() {
@@ -269,7 +291,7 @@ func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
 func (w *write) leaveComponent(at *Coordinates) error {
 	sort, _ := coordSort(at)
 	w.memberOp(sort, w.old.Path, false)
-	last, err := w.release(kv.Key{Partition: w.t.parts.members, Sort: sort})
+	last, err := w.leaveCount(kv.Key{Partition: w.t.parts.members, Sort: sort})
 	if err != nil || !last {
 		return err
 	}
@@ -285,6 +307,23 @@ func (w *write) leaveComponent(at *Coordinates) error {
 	w.add(kv.Delete(kv.Key{Partition: w.t.parts.ids, Sort: numberSort(componentLetter, c.ID)}))
 	w.add(kv.Add(w.t.usageKey(usageComponent), -1))
 	return nil
+}
+
+// leaveCount takes one from the number of a component's assets, on which joining writes condition, and tells whether it was the last.
+func (w *write) leaveCount(key kv.Key) (last bool, err error) {
+	count, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
+	switch {
+	case err != nil:
+		return false, err
+	case count.Version == 0: // gone meanwhile, with the asset: the batch's conditions find out
+		w.add(kv.Op{Kind: kv.OpCheck, Key: key, If: kv.IfExists})
+		return false, nil
+	case count.Counter == 1:
+		w.add(kv.DeleteIf(key, count.Version))
+		return true, nil
+	}
+	w.add(kv.Op{Kind: kv.OpAdd, Key: key, Delta: -1, If: kv.IfVersion, Version: count.Version})
+	return false, nil
 }
 
 // memberOp enters the path into a component's assets, or takes it out.
