@@ -15,7 +15,7 @@ import (
 const (
 	// chunkSize is how much is hashed at a time: small enough to stay in a core's cache, large enough that handing a chunk to
 	// another goroutine costs nothing by comparison.
-	chunkSize = 128 << 10
+	chunkSize = 64 << 10
 	// laneDepth bounds how far a body runs ahead of its slowest hash, in chunks.
 	laneDepth = 4
 )

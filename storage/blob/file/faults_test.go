@@ -315,6 +315,37 @@ func TestFailedCheckpointKeepsTheJournal(t *testing.T) {
 	wantOnly(t, openWith(t, dir, nil), bodies...)
 }
 
+// A server whose disk is full can start, also after a crash, as long as no acknowledged blob needs room.
+func TestStartOnAFullDisk(t *testing.T) {
+	noRoom := func(op, _ string) error {
+		if op == "stage" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	full := new(faultyDisk)
+	full.set(noRoom)
+	dir := t.TempDir()
+	d := openWith(t, dir, nil)
+	bodies := putMany(t, d, 5)
+	die(t, d)
+	d = openWith(t, dir, &Options{disk: full})
+	wantOnly(t, d, bodies...)
+
+	full.set(nil)
+	last := blobtest.Body(500, 99)
+	blobtest.Put(t, d, last)
+	die(t, d)
+	if err := os.Truncate(d.path(blake3.Sum256(last)), 10); err != nil {
+		t.Fatal(err)
+	}
+	full.set(noRoom)
+	if _, err := Open(dir, &Options{disk: full}); !errors.Is(err, blob.ErrNoSpace) {
+		t.Errorf("with a blob to restore: %v", err)
+	}
+	wantOnly(t, openWith(t, dir, nil), append(bodies, last)...)
+}
+
 // A checkpoint that fails at the end is told to who closes.
 func TestFailedClose(t *testing.T) {
 	disk := new(faultyDisk)

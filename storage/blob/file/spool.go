@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -198,13 +199,20 @@ func (d *Driver) tmpName() string {
 	return filepath.Join(d.dir, tmpFolder, strconv.FormatUint(d.spools.Add(1), 10))
 }
 
-// restore writes a blob anew from the journal; the caller syncs the file system.
+// restore writes a blob anew from the journal; the caller syncs the file system. On a full disk a file that reads well is good
+// enough, so that a server whose disk is full can start.
 func (d *Driver) restore(h blob.Hash, body []byte) error {
 	staged, err := d.stage(h, body)
-	if err != nil {
+	if err == nil {
+		err = staged.publish(d.path(h))
+	}
+	if !errors.Is(writeError(err), blob.ErrNoSpace) {
 		return err
 	}
-	return staged.publish(d.path(h))
+	if there, readErr := os.ReadFile(d.path(h)); readErr != nil || !bytes.Equal(there, body) {
+		return err
+	}
+	return nil
 }
 
 // restoreSynced does the same where that is not to be relied on.
