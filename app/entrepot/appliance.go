@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"entrepot/app/access"
+	"entrepot/app/config"
+	"entrepot/app/repository"
+	"entrepot/app/repository/upstream"
+	"entrepot/app/seal"
+	"entrepot/formats"
+	"entrepot/formats/maven2"
+	"entrepot/formats/raw"
+	"entrepot/storage/blob"
+	"entrepot/storage/blob/file"
+	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
+	"entrepot/storage/kv/leveldb"
+)
+
+// Names inside the data folder.
+const (
+	recordsDir        = "records"        // log, checkpoints and index of all records
+	blobsDir          = "blobs"          // blob stores with a relative path
+	keyFile           = "secret.key"     // seals secrets at rest
+	adminPasswordFile = "admin.password" // the first password, until it is changed
+)
+
+// allFormats are the formats that this build serves.
+func allFormats() []formats.Format { return []formats.Format{maven2.New(nil), raw.New()} }
+
+// appliance is everything below the HTTP edge, opened on one data folder.
+type appliance struct {
+	cfg     config.Config
+	log     *slog.Logger
+	records *leveldb.Driver
+	store   *kv.Store
+	catalog *catalog.Catalog
+	engine  *repository.Engine
+	access  *access.Service
+	sealer  *seal.Sealer
+
+	mu    sync.Mutex
+	blobs map[string]openBlobStore // by folder
+}
+
+type openBlobStore struct {
+	driver *file.Driver
+	store  *blob.Store
+}
+
+// openAppliance opens the data folder, which no other process may have open.
+func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *appliance, err error) {
+	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	a := &appliance{cfg: cfg, log: log, blobs: make(map[string]openBlobStore)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.records, err = leveldb.Open(a.path(recordsDir), &leveldb.Options{Logger: log}); err != nil {
+		return nil, err
+	}
+	a.store = kv.New(a.records)
+	if a.sealer, err = seal.Open(a.path(keyFile)); err != nil {
+		return nil, err
+	}
+	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
+	a.engine, err = repository.Open(ctx, repository.Options{
+		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs,
+		Upstream: a.upstream(), Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.engine.CreateDefaults(ctx, !cfg.SkipDefaultRepositories); err != nil {
+		return nil, err
+	}
+	a.access, err = a.openAccess(ctx)
+	return a, err
+}
+
+func (a *appliance) path(elem ...string) string {
+	return filepath.Join(append([]string{a.cfg.Data}, elem...)...)
+}
+
+// openBlobs opens a file blob store, once. It stays open until the appliance closes.
+func (a *appliance) openBlobs(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
+	dir := d.Path
+	if dir == "" {
+		dir = d.Name
+	}
+	if !filepath.IsAbs(dir) {
+		dir = a.path(blobsDir, dir)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if open, ok := a.blobs[dir]; ok {
+		return open.store, nil
+	}
+	driver, err := file.Open(dir, &file.Options{Logger: a.log})
+	if err != nil {
+		return nil, err
+	}
+	store := blob.New(d.Name, driver, nil)
+	a.blobs[dir] = openBlobStore{driver, store}
+	return store, nil
+}
+
+func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
+	var names []string
+	for _, f := range allFormats() {
+		names = append(names, f.Name())
+	}
+	return access.Open(ctx, a.store, &access.Options{
+		Formats: names,
+		Repositories: func() []access.RepositoryRef {
+			definitions := a.engine.List()
+			refs := make([]access.RepositoryRef, len(definitions))
+			for i, d := range definitions {
+				refs[i] = access.RepositoryRef{Format: d.Format, Name: d.Name}
+			}
+			return refs
+		},
+		InitialPassword:  os.Getenv("ENTREPOT_ADMIN_PASSWORD"),
+		NewAdminPassword: a.writeAdminPassword,
+		AdminPasswordChanged: func() {
+			if err := os.Remove(a.path(adminPasswordFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				a.log.Error("the first password's file could not be removed", "error", err)
+			}
+		},
+		NoAnonymous: !a.cfg.Anonymous,
+		Log:         a.log,
+	})
+}
+
+func (a *appliance) writeAdminPassword(password string) error {
+	path := a.path(adminPasswordFile)
+	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
+		return err
+	}
+	a.log.Info("user admin got a random first password", "file", path)
+	return nil
+}
+
+// upstream gives what all caches' HTTP clients share.
+func (a *appliance) upstream() *upstream.Options {
+	claim := a.cfg.Claim
+	o := &upstream.Options{UserAgent: fmt.Sprintf("Nexus/%s (%s; %s; %s)", claim.Version, claim.Edition, runtime.GOOS, runtime.GOARCH)}
+	if a.cfg.Proxy.URL == "" {
+		return o
+	}
+	proxy, err := url.Parse(a.cfg.Proxy.URL)
+	if err != nil {
+		return o // Check refused it before
+	}
+	o.Proxy = func(r *http.Request) (*url.URL, error) {
+		host := r.URL.Hostname()
+		for _, direct := range a.cfg.Proxy.NoProxy {
+			if host == direct || strings.HasPrefix(direct, ".") && strings.HasSuffix(host, direct) {
+				return nil, nil
+			}
+		}
+		return proxy, nil
+	}
+	return o
+}
+
+// close ends everything in the reverse order of opening. What was acknowledged is kept.
+func (a *appliance) close() error {
+	var errs []error
+	if a.engine != nil {
+		errs = append(errs, a.engine.Close())
+	}
+	if a.catalog != nil {
+		errs = append(errs, a.catalog.Close())
+	}
+	for _, open := range a.blobs {
+		errs = append(errs, open.driver.Close())
+	}
+	if a.records != nil {
+		errs = append(errs, a.records.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"entrepot/app/progress"
+	"entrepot/migrate/blobs"
+	"entrepot/migrate/importer"
+)
+
+type importCmd struct {
+	Blobs importBlobsCmd `cmd:"" help:"Import a file blob store, without its database."`
+}
+
+type importBlobsCmd struct {
+	shared
+	Folder    string   `arg:"" help:"The old blob store's folder: the one that holds metadata.properties and content." type:"existingdir"`
+	Plan      bool     `help:"Only print what would be done."`
+	JSON      bool     `help:"Print plan and report as JSON." name:"json"`
+	BlobStore string   `help:"Blob store for repositories that are made." default:"default"`
+	Format    []string `help:"Format of a repository, over what its paths look like." placeholder:"REPOSITORY=FORMAT"`
+}
+
+// Help gives an example.
+func (importBlobsCmd) Help() string {
+	return `Reads the .properties and .bytes files of a stopped server's blob store; the store itself is never changed. Deleted blobs stay
+behind. Every body is checked against its SHA-1. Killed at any moment and run again, the import goes on; a second run adds nothing.
+The server must not run on the data folder meanwhile.
+
+Examples:
+
+  entrepot import blobs --data ./data --plan /old/sonatype-work/nexus3/blobs/default
+  entrepot import blobs --data ./data /old/sonatype-work/nexus3/blobs/default`
+}
+
+// errIncomplete makes the exit status tell that something did not come over.
+var errIncomplete = errors.New("some assets were not imported; they are listed above")
+
+// Run imports.
+func (c *importBlobsCmd) Run(env *environment) (err error) {
+	chosen, err := importer.ParseFormats(c.Format)
+	if err != nil {
+		return err
+	}
+	source, err := blobs.Open(c.Folder)
+	if err != nil {
+		return err
+	}
+	a, done, err := c.open(env, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	plan, err := importer.Prepare(env.ctx, a.engine, source, importer.Options{BlobStore: c.BlobStore, Formats: chosen})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = plan.JSON(env.stdout)
+	} else {
+		err = plan.Print(env.stdout)
+	}
+	if err != nil || c.Plan {
+		return err
+	}
+	meter := progress.Start(env.stderr, progress.Options{Title: "import", Terminal: progress.IsTerminal(env.stderr)})
+	report, err := plan.Run(env.ctx, meter)
+	meter.Close()
+	if c.JSON {
+		err = errors.Join(err, report.JSON(env.stdout))
+	} else {
+		err = errors.Join(err, report.Print(env.stdout))
+	}
+	if err == nil && report.Failed > 0 {
+		return fmt.Errorf("%w (%d)", errIncomplete, report.Failed)
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"entrepot/app/access"
+	"entrepot/app/progress"
+	"entrepot/storage/archive"
+	"entrepot/storage/kv/leveldb"
+)
+
+type verifyCmd struct {
+	shared
+}
+
+// Help gives an example.
+func (verifyCmd) Help() string {
+	return `Reads the log and the database, checks the records against each other, and reads and hashes every blob again. Prints each
+difference; the exit status is 1 when there is one. The server must not run on the data folder meanwhile.
+
+Example:
+
+  entrepot verify --data /var/lib/entrepot`
+}
+
+// Run verifies.
+func (c *verifyCmd) Run(env *environment) (err error) {
+	a, done, err := c.open(env, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	records, err := a.records.Verify(env.ctx)
+	if err != nil {
+		return err
+	}
+	v := archive.Verification{Catalog: a.catalog, Problem: func(p archive.Problem) { fmt.Fprintln(env.stdout, p) }}
+	for _, d := range a.engine.BlobStores() {
+		blobs, err := a.engine.Blobs(d.Name)
+		if err != nil {
+			return err
+		}
+		v.Stores = append(v.Stores, blobs)
+	}
+	meter := progress.Start(env.stderr, progress.Options{Title: "verify", Terminal: progress.IsTerminal(env.stderr)})
+	v.Found, v.Read = meter.Total, meter.Add
+	result, err := archive.Verify(env.ctx, v)
+	meter.Close()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(env.stdout, "verified %d records and %d blobs (%s): %d differences\n",
+		records.Rows, result.Blobs, progress.Bytes(result.Bytes), result.Problems)
+	if result.Problems > 0 {
+		return fmt.Errorf("%d differences; they are listed above", result.Problems)
+	}
+	return nil
+}
+
+// open opens the data folder for a command that is not the server. Unless make is set, the folder has to be there.
+func (s *shared) open(env *environment, make bool) (*appliance, func() error, error) {
+	cfg, err := s.load(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := os.Stat(cfg.Data); err != nil && !make {
+		return nil, nil, fmt.Errorf("data folder: %w (name it with --data)", err)
+	}
+	logs, err := newLogs(cfg, env.stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := openAppliance(env.ctx, cfg, logs.Logger)
+	if err != nil {
+		logs.Close()
+		return nil, nil, err
+	}
+	return a, func() error { defer logs.Close(); return a.close() }, nil
+}
+
+type rebuildCmd struct {
+	shared
+}
+
+// Help gives an example.
+func (rebuildCmd) Help() string {
+	return `Makes the database anew from the last checkpoint and the log, beside the old one, and then takes its place. Blobs are not touched.
+The server must not run on the data folder meanwhile.
+
+Example:
+
+  entrepot rebuild --data /var/lib/entrepot`
+}
+
+// Run rebuilds.
+func (c *rebuildCmd) Run(env *environment) error {
+	cfg, err := c.load(nil)
+	if err != nil {
+		return err
+	}
+	logs, err := newLogs(cfg, env.stderr)
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+	a := &appliance{cfg: cfg}
+	if err := leveldb.Rebuild(a.path(recordsDir), &leveldb.Options{Logger: logs.Logger}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.stdout, "the database was made anew")
+	return err
+}
+
+type adminCmd struct {
+	ResetPassword resetPasswordCmd `cmd:"" help:"Give a local user a new password."`
+}
+
+type resetPasswordCmd struct {
+	shared
+	User     string `help:"Whose password." default:"admin"`
+	Password string `help:"The new password; without it a random one is made and printed." env:"ENTREPOT_NEW_PASSWORD"`
+}
+
+// Help gives an example.
+func (resetPasswordCmd) Help() string {
+	return `The server must not run on the data folder meanwhile. Give the password by the variable ENTREPOT_NEW_PASSWORD rather than by the
+flag, which others on the machine can read.
+
+Example:
+
+  entrepot admin reset-password --data /var/lib/entrepot`
+}
+
+// Run sets the password.
+func (c *resetPasswordCmd) Run(env *environment) (err error) {
+	a, done, err := c.open(env, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	password := c.Password
+	if password == "" {
+		password = rand.Text()
+	}
+	if err := a.access.ChangePassword(env.ctx, access.System(), access.PasswordChange{UserID: c.User, Password: password}); err != nil {
+		return err
+	}
+	if c.Password == "" {
+		_, err = fmt.Fprintln(env.stdout, password)
+	}
+	return err
+}

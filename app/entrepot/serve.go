@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"entrepot/app/config"
+	"entrepot/app/server"
+	"entrepot/app/telemetry"
+	"entrepot/compat/content"
+	"entrepot/compat/rest"
+	"entrepot/formats"
+)
+
+type serveCmd struct {
+	shared
+	Listen                  string `help:"Address and port (default: 127.0.0.1:8081)." placeholder:"ADDR:PORT"`
+	SkipDefaultRepositories bool   `help:"Do not make the repositories that a fresh Nexus has."`
+}
+
+// Help gives an example.
+func (serveCmd) Help() string {
+	return `Serves until SIGTERM or SIGINT, then lets requests in flight finish. The first password of user admin is that of the variable
+ENTREPOT_ADMIN_PASSWORD, else a random one in the file admin.password of the data folder.
+
+Example:
+
+  entrepot serve --data /var/lib/entrepot --listen 0.0.0.0:8081`
+}
+
+// Run serves until the context ends.
+func (c *serveCmd) Run(env *environment) (err error) {
+	cfg, err := c.load(func(cfg *config.Config) {
+		if c.Listen != "" {
+			cfg.Listen = c.Listen
+		}
+		cfg.SkipDefaultRepositories = cfg.SkipDefaultRepositories || c.SkipDefaultRepositories
+	})
+	if err != nil {
+		return err
+	}
+	logs, err := newLogs(cfg, env.stderr)
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+	a, err := openAppliance(env.ctx, cfg, logs.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	tracing, err := telemetry.NewTracing(env.ctx, cfg.Tracing.Endpoint, version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tracing.Close(context.WithoutCancel(env.ctx))) }()
+	s, err := newServer(a, logs, tracing)
+	if err != nil {
+		return err
+	}
+	if err := listen(s, a, logs); err != nil {
+		return err
+	}
+	<-env.ctx.Done()
+	logs.Logger.Info("stopping", "connections", s.Connections())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.ctx), cfg.Limits.DrainTimeout)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		logs.Logger.Warn("requests were cut off", "error", err)
+	}
+	logs.Logger.Info("stopped")
+	return nil
+}
+
+func newLogs(cfg config.Config, f *os.File) (*telemetry.Logs, error) {
+	return telemetry.NewLogs(f, telemetry.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Access: cfg.Log.Access})
+}
+
+// newServer puts every URL on the edge.
+func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (*server.Server, error) {
+	cfg := a.cfg
+	trusted, err := cfg.TrustedNetworks()
+	if err != nil {
+		return nil, err
+	}
+	registry := telemetry.NewRegistry(version)
+	a.observe(registry)
+	s := server.New(server.Options{
+		Name:  fmt.Sprintf("Nexus/%s (%s)", cfg.Claim.Version, cfg.Claim.Edition),
+		Blobs: a.engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
+		BaseURL: cfg.BaseURL, TrustedProxies: trusted, MaxConnections: cfg.Limits.Connections, HeaderTimeout: cfg.Limits.HeaderTimeout,
+		BodyTimeout: cfg.Limits.BodyTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
+	})
+	metrics := func(*server.Request) (*formats.Response, error) {
+		text, contentType, err := telemetry.Exposition(registry)
+		if err != nil {
+			return nil, err
+		}
+		header := http.Header{"Content-Type": {contentType}}
+		return &formats.Response{Status: http.StatusOK, Header: header, Body: formats.Body{Bytes: text, Size: int64(len(text))}}, nil
+	}
+	pages := content.New(content.Options{
+		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: cfg.LegacyURLs, Metrics: metrics,
+	})
+	if err := pages.Mount(s); err != nil {
+		return nil, err
+	}
+	err = s.Mount(server.Surface{Prefix: "/", Face: pages.Face()}, server.Route{
+		Methods: []string{http.MethodGet}, Pattern: "/metrics", Access: server.Public(), Class: "metrics", Handler: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	api := rest.New(rest.Options{Engine: a.engine, Access: a.access, Health: a.records.Health, Log: logs.Logger})
+	return s, api.Mount(s, pages.Authenticator())
+}
+
+// observe adds the figures of the storage to what is measured.
+func (a *appliance) observe(r prometheus.Registerer) {
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "entrepot_records_healthy", Help: "1 when records can be read and written.",
+	}, func() float64 {
+		if a.records.Health() != nil {
+			return 0
+		}
+		return 1
+	}))
+}
+
+func listen(s *server.Server, a *appliance, logs *telemetry.Logs) error {
+	listeners := []server.Listener{}
+	if a.cfg.Listen != "" {
+		listeners = append(listeners, server.Listener{Address: a.cfg.Listen})
+	}
+	if t := a.cfg.TLS; t.Listen != "" {
+		certificate, err := server.LoadCertificate(t.Certificate, t.Key, logs.Logger, nil)
+		if err != nil {
+			return err
+		}
+		listeners = append(listeners, server.Listener{Address: t.Listen, TLS: certificate})
+	}
+	for _, l := range listeners {
+		addr, err := s.Listen(l)
+		if err != nil {
+			var refused *net.OpError
+			if errors.As(err, &refused) {
+				return fmt.Errorf("cannot listen on %s (choose another address with --listen): %w", l.Address, err)
+			}
+			return err
+		}
+		scheme := "http"
+		if l.TLS != nil {
+			scheme = "https"
+		}
+		logs.Logger.Info("listening", "url", scheme+"://"+addr.String(), "data", a.cfg.Data, "version", version)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+// Package archive looks after stored data as a whole: it verifies records and blobs against each other. It stands on the contracts of
+// storage/blob and storage/catalog and works beside a running server.
+//
+// Invariants: it changes nothing; whatever it cannot read is a problem that it reports, never something it passes over.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
+)
+
+// Verification says what to verify. Catalog and Stores are required.
+type Verification struct {
+	Catalog *catalog.Catalog
+	Stores  []*blob.Store
+	Workers int                      // blobs read at once; default 4
+	Problem func(Problem)            // hears of each problem; called by one goroutine at a time
+	Found   func(blobs, bytes int64) // hears once how many blobs there are to read
+	Read    func(blobs, bytes int64) // hears of blobs that were read
+}
+
+// Problem is a difference between what is recorded and what is stored.
+type Problem struct {
+	Where string // a blob store and blob, or a place in the catalog
+	Text  string
+}
+
+// String gives the problem as one line.
+func (p Problem) String() string { return p.Where + ": " + p.Text }
+
+// Result counts what was verified.
+type Result struct {
+	Blobs    int64 // read and hashed
+	Bytes    int64 // of them
+	Problems int64
+}
+
+// Verify cross-checks the catalog's records, reads every referenced blob again and hashes it. Its error is about what ended it early;
+// problems are counted and handed to v.Problem.
+func Verify(ctx context.Context, v Verification) (Result, error) {
+	if v.Workers <= 0 {
+		v.Workers = 4
+	}
+	r := &verifier{Verification: v}
+	if err := r.records(ctx); err != nil {
+		return r.result, err
+	}
+	if err := r.count(ctx); err != nil {
+		return r.result, err
+	}
+	for _, s := range v.Stores {
+		if err := r.store(ctx, s); err != nil {
+			return r.result, err
+		}
+	}
+	return r.result, nil
+}
+
+type verifier struct {
+	Verification
+	mu     sync.Mutex // guards result and the callbacks
+	result Result
+}
+
+func (v *verifier) problem(where, format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result.Problems++
+	if v.Problem != nil {
+		v.Problem(Problem{where, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (v *verifier) records(ctx context.Context) error {
+	for p, err := range v.Catalog.Check(ctx) {
+		if err != nil {
+			return fmt.Errorf("verify catalog: %w", err)
+		}
+		v.problem("catalog", "%s", p)
+	}
+	return nil
+}
+
+// count finds out how much there is to read.
+func (v *verifier) count(ctx context.Context) error {
+	var blobs, bytes int64
+	for _, s := range v.Stores {
+		usage, err := v.Catalog.StoreUsage(ctx, s.Name())
+		if err != nil {
+			return fmt.Errorf("verify: usage of %s: %w", s.Name(), err)
+		}
+		blobs += usage.Blobs
+		bytes += usage.Bytes
+	}
+	if v.Found != nil {
+		v.Found(blobs, bytes)
+	}
+	return nil
+}
+
+// store reads every blob of a store that a record refers to.
+func (v *verifier) store(ctx context.Context, s *blob.Store) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.Workers)
+	for b, err := range v.Catalog.Blobs(ctx, s.Name(), blob.Hash{}) {
+		if err != nil {
+			return errors.Join(fmt.Errorf("verify: blobs of %s: %w", s.Name(), err), g.Wait())
+		}
+		g.Go(func() error { return v.blob(ctx, s, b) })
+	}
+	return g.Wait()
+}
+
+func (v *verifier) blob(ctx context.Context, s *blob.Store, b catalog.ReferencedBlob) error {
+	where := "blob store " + s.Name() + ", blob " + b.Hash.String()
+	info, err := s.Verify(ctx, b.Hash)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, blob.ErrNotFound):
+		v.problem(where, "is missing, but recorded%s", v.user(ctx, s, b))
+	case err != nil:
+		v.problem(where, "%v%s", err, v.user(ctx, s, b))
+	case info.Size != b.Size:
+		v.problem(where, "has %d bytes, recorded are %d%s", info.Size, b.Size, v.user(ctx, s, b))
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result.Blobs++
+	v.result.Bytes += b.Size
+	if v.Read != nil {
+		v.Read(1, b.Size)
+	}
+	return nil
+}
+
+// user names one path that a blob belongs to.
+func (v *verifier) user(ctx context.Context, s *blob.Store, b catalog.ReferencedBlob) string {
+	for m, err := range v.Catalog.References(ctx, catalog.BlobRef{Store: s.Name(), Hash: b.Hash}) {
+		if err == nil {
+			return " (content of " + m.Asset.Path + ")"
+		}
+	}
+	return ""
+}
