@@ -28,12 +28,12 @@ type copier struct {
 	ctx    context.Context // ended by close
 	close  context.CancelFunc
 	wanted chan struct{}
-	asked  chan chan error // by Checkpoint
+	asked  chan job // by Checkpoint and Verify
 
 	since     atomic.Int64 // bytes logged since the newest checkpoint
 	threshold atomic.Int64 // of since
 
-	mu    sync.Mutex        // guards known; Verify holds it to keep the files from being removed
+	mu    sync.Mutex        // guards known, which only run changes
 	known []checkpoint.Info // newest first
 
 	failure atomic.Pointer[error] // why the last checkpoint failed
@@ -41,7 +41,7 @@ type copier struct {
 
 func newCopier(d *Driver, known []checkpoint.Info) *copier {
 	c := &copier{dir: filepath.Join(d.dir, checkpointName), opts: d.opts, log: d.log, index: d.index, known: known,
-		wanted: make(chan struct{}, 1), asked: make(chan chan error)}
+		wanted: make(chan struct{}, 1), asked: make(chan job)}
 	c.ctx, c.close = context.WithCancel(context.Background())
 	c.since.Store(d.log.Size())
 	c.setThreshold()
@@ -67,13 +67,45 @@ func (c *copier) grown(n int64) {
 	}
 }
 
+// job is work that somebody waits for. Like the checkpoints it is done one at a time, and Close waits for its end.
+type job struct {
+	ctx   context.Context
+	do    func(ctx context.Context) error
+	reply chan error
+}
+
+// ask hands a job to run and waits for its result.
+func (c *copier) ask(ctx context.Context, do func(ctx context.Context) error) error {
+	j := job{ctx: ctx, do: do, reply: make(chan error, 1)}
+	select {
+	case c.asked <- j:
+	case <-c.ctx.Done():
+		return kv.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	err := <-j.reply
+	switch {
+	case err == nil:
+		return nil
+	case c.ctx.Err() != nil:
+		return kv.ErrClosed
+	default:
+		return errors.Join(ctx.Err(), err)
+	}
+}
+
 func (c *copier) run() {
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
-		case reply := <-c.asked:
-			reply <- c.copy()
+		case j := <-c.asked:
+			ctx, cancel := context.WithCancel(c.ctx)
+			stop := context.AfterFunc(j.ctx, cancel)
+			j.reply <- j.do(ctx)
+			stop()
+			cancel()
 		case <-c.wanted:
 			if c.since.Load() > c.threshold.Load() {
 				c.behind()
@@ -84,7 +116,7 @@ func (c *copier) run() {
 
 // behind writes a checkpoint that nobody waits for.
 func (c *copier) behind() {
-	err := c.copy()
+	err := c.copy(c.ctx)
 	switch {
 	case err == nil:
 		c.failure.Store(nil)
@@ -96,17 +128,17 @@ func (c *copier) behind() {
 }
 
 // copy writes a checkpoint of the records as they are, reads it again, and removes what it makes superfluous.
-func (c *copier) copy() error {
+func (c *copier) copy(ctx context.Context) error {
 	began := time.Now()
 	before := c.since.Load()
-	info, rows, err := c.write()
+	info, rows, err := c.write(ctx)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.known) == 0 || c.known[0].Sequence != info.Sequence {
-		read, err := checkpoint.Read(c.ctx, info, c.opts.FS, func([]byte, []byte) error { return nil })
+		read, err := checkpoint.Read(ctx, info, c.opts.FS, func([]byte, []byte) error { return nil })
 		if err == nil && read != rows {
 			err = fmt.Errorf("it has %d rows of %d", read, rows)
 		}
@@ -128,7 +160,7 @@ func (c *copier) copy() error {
 	return c.log.Trim(min(info.Sequence, c.index.durable()))
 }
 
-func (c *copier) write() (info checkpoint.Info, rows int64, err error) {
+func (c *copier) write(ctx context.Context) (info checkpoint.Info, rows int64, err error) {
 	snapshot, err := c.index.db.GetSnapshot()
 	if err != nil {
 		return info, 0, err
@@ -142,7 +174,7 @@ func (c *copier) write() (info checkpoint.Info, rows int64, err error) {
 	if err != nil {
 		return info, 0, err
 	}
-	rows, err = c.rows(snapshot, w.Add)
+	rows, err = c.rows(ctx, snapshot, w.Add)
 	if err != nil {
 		return info, rows, errors.Join(err, w.Discard())
 	}
@@ -151,12 +183,12 @@ func (c *copier) write() (info checkpoint.Info, rows int64, err error) {
 }
 
 // rows delivers all rows of a snapshot in their stored form.
-func (c *copier) rows(snapshot *leveldb.Snapshot, visit func(key, value []byte) error) (n int64, err error) {
+func (c *copier) rows(ctx context.Context, snapshot *leveldb.Snapshot, visit func(key, value []byte) error) (n int64, err error) {
 	it := snapshot.NewIterator(&util.Range{Start: firstRow}, &opt.ReadOptions{DontFillCache: true})
 	defer it.Release()
 	for ; it.Next(); n++ {
-		if err := c.ctx.Err(); err != nil {
-			return n, kv.ErrClosed
+		if err := ctx.Err(); err != nil {
+			return n, err
 		}
 		if err := visit(it.Key(), it.Value()); err != nil {
 			return n, err
@@ -175,19 +207,4 @@ func (c *copier) newest() (info checkpoint.Info, ok bool) {
 }
 
 // Checkpoint writes a checkpoint now and removes the log and the checkpoints that it makes superfluous.
-func (d *Driver) Checkpoint(ctx context.Context) error {
-	c, reply := d.copier, make(chan error, 1)
-	select {
-	case c.asked <- reply:
-	case <-c.ctx.Done():
-		return kv.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-reply:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (d *Driver) Checkpoint(ctx context.Context) error { return d.copier.ask(ctx, d.copier.copy) }

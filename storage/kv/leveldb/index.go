@@ -95,6 +95,7 @@ func startIndex(dir string, opts *Options, mustExist bool) (*index, error) {
 		DisableSeeksCompaction:       true,
 		DisableLargeBatchTransaction: true,
 		ErrorIfMissing:               mustExist,
+		Strict:                       opt.DefaultStrict | opt.StrictManifest, // else lost tables go unnoticed
 	})
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {

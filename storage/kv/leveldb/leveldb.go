@@ -170,7 +170,10 @@ func (d *Driver) Close() error {
 	d.copier.close()
 	d.working.Wait()
 	d.scans.releaseAll()
-	err := errors.Join(d.index.close(), d.log.Close())
+	if err := d.index.close(); err != nil {
+		d.opts.Logger.Warn("index of the records was not closed in order; what it lacks is in the log", "error", err)
+	}
+	err := d.log.Close()
 	if damage := d.index.damage.Load(); damage != nil {
 		err = errors.Join(err, wantRebuild(d.dir, *damage))
 	}

@@ -24,6 +24,7 @@ type recovery struct {
 	checkpoints []checkpoint.Info
 	index       *index
 	log         *commitlog.Log
+	fresh       bool // the folder was empty
 	built       bool
 	replayed    uint64 // frames
 }
@@ -38,6 +39,9 @@ func (r *recovery) run() error {
 	if r.checkpoints, err = checkpoint.List(r.path(checkpointName)); err != nil {
 		return err
 	}
+	if err = r.begin(); err != nil {
+		return err
+	}
 	if err = r.indexAndLog(); err != nil {
 		return errors.Join(remedy(err), r.giveUp())
 	}
@@ -45,6 +49,23 @@ func (r *recovery) run() error {
 		return errors.Join(os.RemoveAll(r.path(asideName)), os.RemoveAll(r.path(wantedName)))
 	}
 	return nil
+}
+
+// begin makes the log of a new folder. Nowhere else one is made: a folder with records and without a log has lost it.
+func (r *recovery) begin() error {
+	opts := &commitlog.Options{FS: r.opts.FS, Create: true}
+	_, err := os.Stat(r.path(indexName))
+	if len(r.checkpoints) > 0 || !os.IsNotExist(err) {
+		return nil
+	}
+	if r.fresh, err = commitlog.Empty(r.path(logName), opts); err != nil || !r.fresh {
+		return err
+	}
+	log, _, err := commitlog.Open(r.path(logName), 0, opts, nil)
+	if err != nil {
+		return err
+	}
+	return log.Close()
 }
 
 // clean removes what an interrupted run has left. An index set aside comes back: its successor was not finished.
@@ -129,7 +150,7 @@ func (r *recovery) build(reason error) error {
 	}
 	var failed error
 	for _, info := range r.checkpoints {
-		r.opts.Logger.Warn("index of the records is rebuilt", "reason", reason, "checkpoint", info.Path)
+		r.opts.Logger.Warn("index of the records is rebuilt from a checkpoint and the log", "reason", reason, "checkpoint", info.Path)
 		err := r.load(info)
 		var damage *frame.DamageError
 		if !errors.As(err, &damage) {
@@ -137,8 +158,11 @@ func (r *recovery) build(reason error) error {
 		}
 		failed = errors.Join(failed, err)
 	}
-	if failed != nil {
+	switch {
+	case failed != nil:
 		r.opts.Logger.Error("no checkpoint is sound, trying the log alone", "error", failed)
+	case !r.fresh:
+		r.opts.Logger.Warn("index of the records is rebuilt from the log", "reason", reason)
 	}
 	x, err := createIndex(r.path(indexName), &r.opts)
 	r.index = x
@@ -183,7 +207,7 @@ func (r *recovery) replay() error {
 		return r.index.apply(&gathered, last)
 	}
 	log, tail, err := commitlog.Open(r.path(logName), after, &commitlog.Options{
-		FS: r.opts.FS, SegmentBytes: r.opts.SegmentBytes, Create: after == 0 && len(r.checkpoints) == 0,
+		FS: r.opts.FS, SegmentBytes: r.opts.SegmentBytes,
 	}, func(number uint64, data []byte) error {
 		if err := payload.Load(data); err != nil {
 			return err
@@ -212,11 +236,16 @@ func (r *recovery) replay() error {
 	return nil
 }
 
-// remedy tells what to do about damage of the log or the checkpoints.
-func remedy(err error) error {
+// isDamage tells damage of log and checkpoints from other failures.
+func isDamage(err error) bool {
 	var damage *frame.DamageError
 	var gap *commitlog.GapError
-	if errors.As(err, &damage) || errors.As(err, &gap) {
+	return errors.As(err, &damage) || errors.As(err, &gap) || errors.Is(err, commitlog.ErrNone)
+}
+
+// remedy tells what to do about damage of the log or the checkpoints.
+func remedy(err error) error {
+	if isDamage(err) {
 		return fmt.Errorf("%w; nothing was changed: restore the file, or keep what can be kept with \"entrepot rebuild --salvage\"", err)
 	}
 	return err

@@ -15,7 +15,7 @@ import (
 	"github.com/syndtr/goleveldb/leveldb"
 )
 
-// groupBytes ends the gathering of a group. A group is at most this and one batch, which is less than the write buffer.
+// groupBytes ends the gathering of a group. A group is at most this and one batch.
 const groupBytes = 1 << 20
 
 // keepBytes is the largest buffer that the writer keeps while it waits.

@@ -16,7 +16,6 @@ package commitlog
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -32,6 +31,9 @@ import (
 // ErrBroken reports an append to a log whose disk failed in a way that leaves the state of the file unknown. The log must be
 // opened anew.
 var ErrBroken = errors.New("commit log takes no more writes")
+
+// ErrNone reports a folder without a log.
+var ErrNone = errors.New("there is no commit log")
 
 // GapError reports frames that should be in the log and are not.
 type GapError struct {
@@ -264,16 +266,17 @@ func (l *Log) Trim(upTo uint64) error {
 	}
 }
 
-// Verify reads every frame that was in the log when it was called, while appends go on. It returns how many frames it read.
-func (l *Log) Verify(ctx context.Context) (frames int64, err error) {
+// Verify reads every frame that is in the log when it is called, while appends go on, and delivers it. It returns how many
+// there were.
+func (l *Log) Verify(visit Visit) (frames int64, err error) {
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
 	l.mu.Lock()
 	segments := slices.Clone(l.segments)
 	l.mu.Unlock()
-	r := &reading{dir: l.dir, after: segments[0].first - 1, fs: l.opts.FS, visit: func(uint64, []byte) error {
+	r := &reading{dir: l.dir, after: segments[0].first - 1, fs: l.opts.FS, visit: func(number uint64, payload []byte) error {
 		frames++
-		return ctx.Err()
+		return visit(number, payload)
 	}}
 	for i := range segments {
 		if err := r.segment(segments, i, false); err != nil {

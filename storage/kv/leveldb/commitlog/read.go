@@ -31,6 +31,19 @@ func Read(dir string, after uint64, opts *Options, visit Visit) (Tail, error) {
 	return tail, err
 }
 
+// Empty tells whether a folder holds no log, or only the beginning of a first segment whose making was interrupted.
+func Empty(dir string, opts *Options) (bool, error) {
+	segments, err := list(dir)
+	if err == nil {
+		r := &reading{dir: dir, fs: opts.orDefault().FS}
+		segments, err = r.dropUnfinished(segments)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for a log: %w", err)
+	}
+	return len(segments) == 0, nil
+}
+
 func read(dir string, after uint64, opts Options, visit Visit) (Tail, []segment, error) {
 	segments, err := list(dir)
 	if err != nil {
@@ -46,7 +59,7 @@ func read(dir string, after uint64, opts Options, visit Visit) (Tail, []segment,
 		}
 	}
 	if len(segments) == 0 && !opts.Create {
-		return r.tail, nil, fmt.Errorf("read log: there is none in %s", dir)
+		return r.tail, nil, fmt.Errorf("%w in %s", ErrNone, dir)
 	}
 	if r.tail.Last < after {
 		return r.tail, nil, fmt.Errorf("read log: %w", &GapError{Dir: dir, From: r.tail.Last + 1, To: after})
