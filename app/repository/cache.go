@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"entrepot/app/repository/upstream"
@@ -43,7 +44,7 @@ func (e *Engine) readCachePath(ctx context.Context, x *exchange, it formats.Item
 	if got.asset != nil {
 		return x.respondAsset(got.asset, e.now())
 	}
-	return x.respondStream(ctx, got.incoming)
+	return e.respondStream(ctx, x, got.incoming)
 }
 
 // obtained is what a cache has for a path: a stored asset, or one that is still coming in.
@@ -136,6 +137,8 @@ func (e *Engine) fetch(ctx context.Context, f fetching) outcome {
 		return e.download(ctx, f, resp)
 	case resp.Status == http.StatusNotModified && f.copy != nil:
 		return e.confirm(ctx, f)
+	case resp.Status >= http.StatusBadRequest && strings.EqualFold(resp.Header.Get(finalHeader), "true"):
+		return outcome{err: newFinalError(resp)}
 	case resp.Status == http.StatusNotModified:
 		return outcome{err: errors.New("repository: upstream answered 304 to an unconditional request")}
 	case resp.Status >= 500, resp.Status == http.StatusUnauthorized, resp.Status == http.StatusPaymentRequired,
@@ -152,6 +155,36 @@ func (e *Engine) fetch(ctx context.Context, f fetching) outcome {
 type statusError int
 
 func (s statusError) Error() string { return "repository: upstream answered " + strconv.Itoa(int(s)) }
+
+// finalHeader marks an upstream's refusal that clients are to see as it is, whatever the cache has and other members of a proxy say.
+// Servers that quarantine packages send it.
+const finalHeader = "BYPASS_HTTP_ERRORS"
+
+// finalError is such a refusal.
+type finalError struct {
+	status int
+	reason string
+	header http.Header
+}
+
+func newFinalError(resp *upstream.Response) *finalError {
+	header := resp.Header.Clone()
+	for _, name := range []string{
+		"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Trailer", "Upgrade",
+		"Content-Length", "Content-Encoding", "Date", "Server", "Set-Cookie", "Www-Authenticate", "Proxy-Authenticate",
+	} {
+		header.Del(name)
+	}
+	return &finalError{resp.Status, resp.Reason, header}
+}
+
+func (f *finalError) Error() string {
+	return "repository: upstream's final answer is " + strconv.Itoa(f.status)
+}
+
+func (f *finalError) response() *formats.Response {
+	return &formats.Response{Status: f.status, Reason: f.reason, Header: f.header.Clone()}
+}
 
 // fetchRefusal tells clients why the upstream gave no answer.
 func fetchRefusal(err error) error {

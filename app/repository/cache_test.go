@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"entrepot/app/repository/upstream"
 )
 
 func TestCacheFreshness(t *testing.T) {
@@ -274,5 +276,47 @@ func TestFrozenCacheServesWhatItHas(t *testing.T) {
 	b.want(b.do("GET", "copy", "/a.txt", ""), 200, "one")
 	if got := b.do("GET", "copy", "/b.txt", ""); got.status != 503 {
 		t.Errorf("what is not there: %s; want 503", got)
+	}
+}
+
+func TestFinalAnswerOfAnUpstream(t *testing.T) {
+	b, o := newBench(t), newOrigin(t)
+	def := rawCache("copy", o.URL)
+	def.Upstream.ContentMaxAge = 0
+	b.create(def, rawHosted("own"), rawProxy("all", "copy", "own"))
+	b.want(b.do("PUT", "own", "/a.txt", "own"), 201, "")
+	o.on("/a.txt", text("good"))
+	b.want(b.do("GET", "copy", "/a.txt", ""), 200, "good")
+	o.on("/a.txt", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("BYPASS_HTTP_ERRORS", "true")
+		w.Header().Set("X-Quarantine", "yes")
+		w.Header().Set("Set-Cookie", "a=b")
+		w.WriteHeader(http.StatusForbidden)
+	})
+	for _, repository := range []string{"copy", "all"} {
+		resp, err := b.ask(t.Context(), repository, "/a.txt")
+		if err != nil || resp.Status != 403 || resp.Reason != "Forbidden" || resp.Header.Get("X-Quarantine") != "yes" || resp.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %+v, %v; want the upstream's own refusal", repository, resp, err)
+		}
+	}
+}
+
+func TestUpstreamState(t *testing.T) {
+	b, o := newBench(t), newOrigin(t)
+	o.on("/fail", status(500))
+	def := rawCache("copy", o.URL)
+	def.Upstream.AutoBlock = true
+	b.create(def, rawHosted("own"), rawCache("unset", ""))
+	if state, _, ok := b.UpstreamState("copy"); !ok || state != upstream.StateReady {
+		t.Errorf("at first: %s, %v", state, ok)
+	}
+	b.want(b.do("GET", "copy", "/fail", ""), 503, "")
+	if state, until, ok := b.UpstreamState("COPY"); !ok || state != upstream.StateAutoBlocked || !until.Equal(start.Add(40*time.Second)) {
+		t.Errorf("after a failure: %s until %s, %v", state, until, ok)
+	}
+	for _, name := range []string{"own", "unset", "none"} {
+		if _, _, ok := b.UpstreamState(name); ok {
+			t.Errorf("%s has an upstream", name)
+		}
 	}
 }

@@ -139,10 +139,7 @@ func (e *Engine) promised(f fetching) <-chan promise {
 
 // readPromise finds the digest in the document that promises it; "" when it has none.
 func (e *Engine) readPromise(ctx context.Context, a *catalog.Asset, algorithm string) string {
-	if a.Size > maxPromise {
-		return ""
-	}
-	body, err := e.readDocument(ctx, a)
+	body, err := e.readDocument(ctx, a, maxPromise)
 	if err != nil {
 		return ""
 	}

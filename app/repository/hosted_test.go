@@ -11,6 +11,7 @@ import (
 
 	"entrepot/app/access/permission"
 	"entrepot/formats"
+	"entrepot/storage/catalog"
 )
 
 const (
@@ -218,6 +219,41 @@ func TestAuthorisationComesFirst(t *testing.T) {
 		if got := b.as(test.subject, test.method, test.repository, test.path, ""); got.status != test.status {
 			t.Errorf("%s %s %s%s: %s; want %d", test.subject.UserID(), test.method, test.repository, test.path, got, test.status)
 		}
+	}
+}
+
+func TestTraitsAndNoSubject(t *testing.T) {
+	b := newBench(t)
+	b.create(mavenHosted("releases"))
+	var traits Traits
+	req := &formats.Request{Method: "GET", Path: "/g/a/maven-metadata.xml", Header: http.Header{}}
+	if _, err := b.Serve(t.Context(), Call{Repository: "releases", Subject: admin, Request: req, Traits: &traits}); err == nil {
+		t.Error("found what is not there")
+	}
+	if traits.Format != "maven2" || traits.Class == "" {
+		t.Errorf("traits: %+v", traits)
+	}
+	_, err := b.Serve(t.Context(), Call{Repository: "releases", Request: req})
+	if formats.KindOf(err) != formats.Unauthenticated {
+		t.Errorf("without a subject: %v", err)
+	}
+}
+
+func TestPathsThatCannotBeStored(t *testing.T) {
+	b := newBench(t)
+	b.create(rawHosted("files"))
+	long := "/" + strings.Repeat("x", catalog.MaxPath)
+	for _, path := range []string{long, "/a\x00b", "no-slash"} {
+		if got := b.do("PUT", "files", path, "x"); got.status != 400 {
+			t.Errorf("PUT %.20q: %s; want 400", path, got)
+		}
+		if got := b.do("GET", "files", path, ""); got.status != 404 && got.status != 400 {
+			t.Errorf("GET %.20q: %s; want 404", path, got)
+		}
+	}
+	for _, path := range []string{"/a+b", "/a;b=1", "/ä", "/" + strings.Repeat("y/", 5000) + "z"} {
+		b.want(b.do("PUT", "files", path, "x"), 201, "")
+		b.want(b.do("GET", "files", path, ""), 200, "x")
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 	"entrepot/storage/catalog"
 )
 
+// maxMerged is how many bytes of members' documents are merged; what does not fit is left out.
+const maxMerged = 128 << 20
+
 // memberParallel is how many members of a proxy are asked at the same time for a document to merge.
 const memberParallel = 8
 
@@ -32,8 +35,9 @@ func (e *Engine) readProxy(ctx context.Context, x *exchange) (*formats.Response,
 		y.item = leaf.format.Classify(leaf.view, x.req.Path)
 		y.item.Disposition = x.item.Disposition
 		resp, err := e.askMember(ctx, &y)
-		if err == nil {
-			return resp, nil
+		var final *finalError
+		if err == nil || errors.As(err, &final) {
+			return resp, err
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -58,7 +62,8 @@ func (e *Engine) askMember(ctx context.Context, y *exchange) (*formats.Response,
 // noteMember logs a member's failure that the proxy's answer hides.
 func (e *Engine) noteMember(ctx context.Context, r *repo, err error) {
 	var refused *formats.Error
-	if err != nil && ctx.Err() == nil && !errors.As(err, &refused) {
+	var final *finalError
+	if err != nil && ctx.Err() == nil && !errors.As(err, &refused) && !errors.As(err, &final) {
 		e.log.Error("member failed", "repository", r.def.Name, "error", err)
 	}
 }
@@ -80,12 +85,14 @@ func (e *Engine) readMerged(ctx context.Context, x *exchange, merger formats.Mer
 	}
 	made, err := e.makeOnce(ctx, key, from, func(ctx context.Context) (*madeDocument, error) {
 		docs := make([]*formats.Document, 0, len(parts))
+		room := int64(maxMerged)
 		for _, p := range parts {
-			doc, err := e.loadPart(ctx, p)
+			doc, err := e.loadPart(ctx, p, room)
 			if err != nil {
 				e.noteMember(ctx, p.repo, err)
 				continue
 			}
+			room -= int64(len(doc.Body))
 			docs = append(docs, doc)
 		}
 		if len(docs) == 0 {
@@ -183,14 +190,14 @@ func (e *Engine) memberDocument(ctx context.Context, x *exchange, leaf *repo, pa
 	return part{repo: leaf, made: made}, err
 }
 
-// loadPart reads a contribution into memory.
-func (e *Engine) loadPart(ctx context.Context, p part) (*formats.Document, error) {
+// loadPart reads a contribution of at most room bytes into memory.
+func (e *Engine) loadPart(ctx context.Context, p part, room int64) (*formats.Document, error) {
 	if p.made != nil {
 		doc := *p.made.doc
 		doc.Member = p.def.Name
 		return &doc, nil
 	}
-	body, err := e.readDocument(ctx, p.asset)
+	body, err := e.readDocument(ctx, p.asset, room)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"entrepot/app/repository/upstream"
 )
@@ -52,6 +53,21 @@ func (e *Engine) adapt(r, before *repo) {
 		e.forget(r.run)
 	}
 	r.run.setClient(e.newClient(&r.def))
+}
+
+// UpstreamState tells how a cache's upstream stands, and when an automatic block ends. It reports false for a repository that is no
+// cache or has no upstream yet.
+func (e *Engine) UpstreamState(name string) (upstream.State, time.Time, bool) {
+	r := e.state.Load().find(name)
+	if r == nil {
+		return "", time.Time{}, false
+	}
+	client := r.run.client.Load()
+	if client == nil {
+		return "", time.Time{}, false
+	}
+	state, until := client.State()
+	return state, until, true
 }
 
 // newClient makes the HTTP client of a cache; nil for other kinds, and while the upstream's address is not known.

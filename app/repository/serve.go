@@ -34,6 +34,14 @@ type Call struct {
 	Subject    Subject
 	Request    *formats.Request
 	RemoteIP   string
+	// Traits, when not nil, is filled in as far as the request comes.
+	Traits *Traits
+}
+
+// Traits say what a request was about, in words of small closed sets, for metrics.
+type Traits struct {
+	Format string // of the repository
+	Class  string // of the route, as the format calls it
 }
 
 // exchange is a call on its way through one repository.
@@ -54,12 +62,18 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 	if r == nil {
 		return nil, errRepositoryNotFound()
 	}
+	if c.Traits != nil {
+		c.Traits.Format = r.def.Format
+	}
 	if !r.def.Online {
 		return nil, &formats.Error{Kind: formats.Unavailable, Message: "Repository offline"}
 	}
 	action, ok := actionOf(c.Request.Method)
 	if !ok {
 		return nil, &formats.Error{Kind: formats.Internal, Err: errUnknownMethod}
+	}
+	if c.Subject == nil {
+		return nil, &formats.Error{Kind: formats.Unauthenticated}
 	}
 	if !c.Subject.MayView(r.def.Format, r.def.Name, action, c.Request.Path) {
 		return nil, refuse(c.Subject)
@@ -70,9 +84,12 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 	x := exchange{repo: r, call: &c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition}
 	x.read = x.get || c.Request.Method == http.MethodHead
 	x.item = r.format.Classify(r.view, c.Request.Path)
+	if c.Traits != nil {
+		c.Traits.Class = x.item.Class
+	}
 	resp, err := e.answer(ctx, &x)
 	if err != nil {
-		return nil, x.refusal(err)
+		return x.failed(err)
 	}
 	return resp, nil
 }
@@ -188,6 +205,15 @@ func (x *exchange) notFound() error {
 	return &formats.Error{Kind: formats.NotFound, Message: x.title()}
 }
 
+// failed gives an upstream's final answer where that is the failure, else the refusal.
+func (x *exchange) failed(err error) (*formats.Response, error) {
+	var final *finalError
+	if errors.As(err, &final) {
+		return final.response(), nil
+	}
+	return nil, x.refusal(err)
+}
+
 // refusal makes an error fit to leave the engine: failures of the storage become refusals where they are ones, and refusals bear the
 // same Content-Disposition as the content would. A refusal that has headers of its own is left alone.
 func (x *exchange) refusal(err error) error {
@@ -216,6 +242,8 @@ func (x *exchange) showsDisposition(kind formats.ErrorKind) bool {
 // storageRefusal turns a failure that a client can do something about, or wait for, into a refusal.
 func storageRefusal(err error) error {
 	switch {
+	case errors.Is(err, catalog.ErrDropped):
+		return errRepositoryNotFound()
 	case errors.Is(err, blob.ErrNoSpace), errors.Is(err, kv.ErrNoSpace):
 		return &formats.Error{Kind: formats.NoSpace, Message: "No space left on the server", Err: err}
 	case errors.Is(err, blob.ErrReadOnly), errors.Is(err, kv.ErrReadOnly):

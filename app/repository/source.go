@@ -16,7 +16,7 @@ import (
 )
 
 // maxDocument is how many bytes of a stored document are read into memory.
-const maxDocument = 64 << 20
+const maxDocument = 32 << 20
 
 // source is what a format sees of one repository's content.
 type source struct {
@@ -36,10 +36,10 @@ func (s source) Open(ctx context.Context, a *catalog.Asset) (blob.Object, error)
 	return s.engine.OpenBlob(ctx, a.Blob)
 }
 
-// readDocument reads a stored document whole.
-func (e *Engine) readDocument(ctx context.Context, a *catalog.Asset) ([]byte, error) {
-	if a.Size > maxDocument {
-		return nil, fmt.Errorf("repository: document %s has %d bytes; at most %d are read", a.Path, a.Size, int64(maxDocument))
+// readDocument reads a stored document of at most room bytes whole.
+func (e *Engine) readDocument(ctx context.Context, a *catalog.Asset, room int64) ([]byte, error) {
+	if room = min(room, maxDocument); a.Size > room {
+		return nil, fmt.Errorf("repository: document %s has %d bytes; at most %d are read", a.Path, a.Size, room)
 	}
 	object, err := e.OpenBlob(ctx, a.Blob)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 var errBrokenOff = errors.New("repository: download broken off")
 
 // respondStream answers with a body that is still coming in.
-func (x *exchange) respondStream(ctx context.Context, f *flight) (*formats.Response, error) {
+func (e *Engine) respondStream(ctx context.Context, x *exchange, f *flight) (*formats.Response, error) {
 	rep := f.rep
 	rep.body = formats.Body{Size: f.size}
 	if !x.get {
@@ -33,7 +33,8 @@ func (x *exchange) respondStream(ctx context.Context, f *flight) (*formats.Respo
 	if err != nil {
 		return nil, err
 	}
-	body := &tail{ctx: ctx, flight: f, reader: reader, end: f.size}
+	content := x.content
+	body := &tail{ctx: ctx, flight: f, reader: reader, end: f.size, complete: func() { content.Touch(f.out.asset.Path, e.now()) }}
 	rep.body.Stream = body
 	resp, err := x.respond(&rep)
 	if err != nil || resp.Status == http.StatusNotModified {
@@ -50,6 +51,8 @@ type tail struct {
 	reader *blob.Reader
 	off    int64
 	end    int64 // where to stop; -1 for the end of the body
+
+	complete func() // called when all was read
 }
 
 // limit makes it read only a part.
@@ -71,6 +74,7 @@ func (t *tail) Read(p []byte) (int, error) {
 			}
 		}
 		if ended && t.off >= available {
+			t.complete()
 			return 0, io.EOF
 		}
 		select {

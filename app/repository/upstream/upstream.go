@@ -69,6 +69,7 @@ type Request struct {
 // Response is the upstream's answer, whatever its status.
 type Response struct {
 	Status       int
+	Reason       string // phrase of the status line
 	Header       http.Header
 	Body         io.ReadCloser // decoded when the upstream compressed it for transport
 	Size         int64         // bytes of Body; -1 when unknown
@@ -364,7 +365,7 @@ func drain(body io.ReadCloser) {
 }
 
 func answer(resp *http.Response) *Response {
-	a := &Response{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body, Size: resp.ContentLength}
+	a := &Response{Status: resp.StatusCode, Reason: reason(resp.Status), Header: resp.Header, Body: resp.Body, Size: resp.ContentLength}
 	if tag := strings.TrimSpace(resp.Header.Get("ETag")); tag != "" {
 		if !strings.HasPrefix(tag, `"`) && !strings.HasPrefix(tag, "W/") {
 			tag = `"` + tag + `"`
@@ -375,6 +376,12 @@ func answer(resp *http.Response) *Response {
 		a.LastModified = t.UTC()
 	}
 	return a
+}
+
+// reason is what stands behind the number in a status line.
+func reason(status string) string {
+	_, phrase, _ := strings.Cut(status, " ")
+	return phrase
 }
 
 // probe asks whether the upstream answers again, for the end of an automatic block.
