@@ -124,8 +124,13 @@ func (c *Content) answer(r *server.Request, below string) (*formats.Response, er
 	if r.RawQuery != "" {
 		req.Query = r.Query()
 	}
-	call := repository.Call{Repository: name, Subject: r.Caller.(*access.Subject), Request: req, RemoteIP: r.Remote}
+	var traits repository.Traits
+	call := repository.Call{Repository: name, Subject: r.Caller.(*access.Subject), Request: req, RemoteIP: r.Remote, Traits: &traits}
 	resp, err := c.opts.Engine.Serve(r.Context(), call)
+	r.Labels.Format = traits.Format
+	if traits.Class != "" {
+		r.Labels.Class = traits.Class
+	}
 	if req.Query.Has("describe") && (r.Method == http.MethodGet || r.Method == http.MethodHead) && described(err) {
 		return c.describe(r, req, resp, err)
 	}
