@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ const (
 // Age is how long the cache of a Site keeps content, metadata and misses.
 const Age = time.Hour
 
-// hugeBody is the size of the body that has to pass without being held in memory, in bytes.
+// hugeBody is larger than any buffer between a client and a blob, in bytes.
 const hugeBody = 24 << 20
 
 // Site is an engine with the four repositories of one format, the caller being allowed everything.
@@ -108,13 +109,21 @@ type visit struct {
 // ask sends a request without a body.
 func (v *visit) ask(method, repository, path string, header ...string) Reply {
 	v.Helper()
-	return v.send(method, repository, path, nil, 0, header...)
+	return v.send(method, repository, path, sized{}, header...)
 }
 
+// sized is a body and the length that is promised for it. The zero value is no body.
+type sized struct {
+	reader io.Reader
+	size   int64
+}
+
+func sizedBytes(body []byte) sized { return sized{bytes.NewReader(body), int64(len(body))} }
+
 // send sends a request. header are names and values in turn.
-func (v *visit) send(method, repository, path string, body io.Reader, size int64, header ...string) Reply {
+func (v *visit) send(method, repository, path string, body sized, header ...string) Reply {
 	v.Helper()
-	r := &formats.Request{Method: method, Path: path, Query: url.Values{}, Header: http.Header{}, Body: body, Size: size}
+	r := &formats.Request{Method: method, Path: path, Query: url.Values{}, Header: http.Header{}, Body: body.reader, Size: body.size}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
@@ -124,7 +133,7 @@ func (v *visit) send(method, repository, path string, body io.Reader, size int64
 // put stores a body in a hosted repository.
 func (v *visit) put(repository, path string, body []byte) {
 	v.Helper()
-	if got := v.send(http.MethodPut, repository, path, bytes.NewReader(body), int64(len(body))); got.Err != nil || got.Status != http.StatusCreated {
+	if got := v.send(http.MethodPut, repository, path, sizedBytes(body)); got.Err != nil || got.Status != http.StatusCreated {
 		v.Fatalf("PUT %s to %s: %d, %v; want 201", path, repository, got.Status, got.Err)
 	}
 }
@@ -208,7 +217,7 @@ func hostedConditions(v *visit) {
 	v.wantBody(v.ask(http.MethodGet, HostedA, f.Path, "If-None-Match", `"other"`), "If-None-Match with another tag", f.Body)
 	v.wantBody(v.ask(http.MethodGet, HostedA, f.Path, "If-Match", tag), "If-Match with the tag", f.Body)
 	v.wantRefusal(v.ask(http.MethodGet, HostedA, f.Path, "If-Match", `"other"`), "If-Match with another tag", formats.PreconditionFailed)
-	v.wantRefusal(v.send(http.MethodPut, HostedA, f.Path, bytes.NewReader(f.Body), int64(len(f.Body)), "If-None-Match", "*"),
+	v.wantRefusal(v.send(http.MethodPut, HostedA, f.Path, sizedBytes(f.Body), "If-None-Match", "*"),
 		"PUT only when absent", formats.PreconditionFailed)
 	got := v.ask(http.MethodGet, HostedA, f.Path, "Range", "bytes=1-2")
 	if got.Err != nil || got.Status != http.StatusPartialContent || !bytes.Equal(got.Body, f.Body[1:3]) {
@@ -217,13 +226,13 @@ func hostedConditions(v *visit) {
 	v.wantRefusal(v.ask(http.MethodGet, HostedA, f.Path, "Range", "bytes=99999999-"), "a range behind the end", formats.RangeNotSatisfiable)
 }
 
-// hostedHuge stores a body that nobody holds in memory but this test, and a body that breaks off.
+// hostedHuge stores a body larger than any buffer on its way, and a body that breaks off.
 func hostedHuge(v *visit) {
 	path := v.spec.Files[1].Path
 	seed := [32]byte{1}
 	size := int64(hugeBody)
 	body := io.LimitReader(rand.NewChaCha8(seed), size)
-	if got := v.send(http.MethodPut, HostedA, path, body, size); got.Err != nil || got.Status != http.StatusCreated {
+	if got := v.send(http.MethodPut, HostedA, path, sized{body, size}); got.Err != nil || got.Status != http.StatusCreated {
 		v.Fatalf("PUT of %d bytes: %d, %v", size, got.Status, got.Err)
 	}
 	got := v.ask(http.MethodGet, HostedA, path)
@@ -234,7 +243,7 @@ func hostedHuge(v *visit) {
 	if got.Err != nil || !bytes.Equal(got.Body, want) {
 		v.Errorf("GET: %d, %d bytes, %v; want what was put", got.Status, len(got.Body), got.Err)
 	}
-	v.wantRefusal(v.send(http.MethodPut, HostedA, path, bytes.NewReader([]byte("short")), size), "a body that breaks off", formats.Invalid)
+	v.wantRefusal(v.send(http.MethodPut, HostedA, path, sized{strings.NewReader("short"), size}), "a body that breaks off", formats.Invalid)
 	if got := v.ask(http.MethodHead, HostedA, path); got.Header.Get("Etag") != etagOf(want) {
 		v.Errorf("a body that breaks off has replaced the old one: %v", got.Header)
 	}
@@ -245,7 +254,7 @@ func badPaths(v *visit) {
 	for _, path := range Paths() {
 		for _, repository := range []string{HostedA, CacheC, ProxyP} {
 			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodGet} {
-				got := v.send(method, repository, path, bytes.NewReader([]byte("text")), 4)
+				got := v.send(method, repository, path, sizedBytes([]byte("text")))
 				if got.Err != nil && formats.KindOf(got.Err) == formats.Internal {
 					v.Errorf("%s %.80q to %s: %v", method, path, repository, got.Err)
 				}
@@ -280,7 +289,7 @@ func cacheLife(v *visit) {
 	if got := v.ask(http.MethodHead, CacheC, cold.Path); got.Err != nil || got.Status != http.StatusOK || len(got.Body) > 0 {
 		v.Errorf("cold HEAD: %d, %v", got.Status, got.Err)
 	}
-	v.wantRefusal(v.send(http.MethodPut, CacheC, f.Path, bytes.NewReader(f.Body), int64(len(f.Body))), "PUT", formats.MethodNotAllowed)
+	v.wantRefusal(v.send(http.MethodPut, CacheC, f.Path, sizedBytes(f.Body)), "PUT", formats.MethodNotAllowed)
 	v.wantRefusal(v.ask(http.MethodDelete, CacheC, f.Path), "DELETE", formats.MethodNotAllowed)
 }
 
@@ -333,7 +342,7 @@ func proxyOrder(v *visit) {
 	v.site.Upstream.Break(true)
 	v.ask(http.MethodDelete, HostedB, second.Path)
 	v.wantRefusal(v.ask(http.MethodGet, ProxyP, second.Path), "nowhere", formats.NotFound)
-	v.wantRefusal(v.send(http.MethodPut, ProxyP, second.Path, bytes.NewReader(second.Body), 4), "PUT", formats.MethodNotAllowed)
+	v.wantRefusal(v.send(http.MethodPut, ProxyP, second.Path, sizedBytes(second.Body)), "PUT", formats.MethodNotAllowed)
 	v.wantRefusal(v.ask(http.MethodDelete, ProxyP, second.Path), "DELETE", formats.MethodNotAllowed)
 }
 

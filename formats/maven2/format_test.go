@@ -304,7 +304,7 @@ func TestVerify(t *testing.T) {
 
 func TestPromise(t *testing.T) {
 	tests := map[string]string{
-		"/g/a/1/a-1.jar": "/g/a/1/a-1.jar.sha1", "/g/a/1/a-1.jar.sha1": "", "/g/a/1/a-1.jar.asc": "", "/g/a/maven-metadata.xml": "", "/x": "",
+		"/g/a/1/a-1.jar": "/g/a/1/a-1.jar.sha1", "/g/a/1/a-1.jar.sha1": "", "/g/a/1/a-1.jar.asc": "", "/g/a/1/a-1.jar.sha224": "", "/g/a/maven-metadata.xml": "", "/x": "",
 	}
 	f := New(nil)
 	r := formats.Repository{Kind: formats.Cache}

@@ -193,10 +193,11 @@ func contentType(l location) string {
 	return ""
 }
 
-// Promise implements formats.Promiser: what stands for itself has a .sha1 beside it.
+// Promise implements formats.Promiser: what stands for itself has a .sha1 beside it. Digests by algorithms that the layout does not
+// know, such as .sha224, stand for nothing either.
 func (f *Format) Promise(_ formats.Repository, it formats.Item) (path, algorithm string) {
 	l := locate(it.Path)
-	if l.kind != kindArtifact || l.subordinate() {
+	if l.kind != kindArtifact || l.subordinate() || strings.HasPrefix(l.coords.extension, "sha") {
 		return "", ""
 	}
 	return it.Path + ".sha1", "sha1"
