@@ -44,6 +44,7 @@ func (m *mvSource) about() Info      { return m.store.info }
 // readTransactions finds out which transactions left an undo log behind, and for which of them H2 would finish the commit: those
 // whose log ends with the commit mark (H2 2.x), or is named with a dash (before).
 func (m *mvSource) readTransactions() error {
+	m.store.info.OpenTransactions = 0
 	for name, id := range m.store.maps {
 		rest, ok := strings.CutPrefix(name, "undoLog")
 		if !ok || len(rest) < 2 {

@@ -155,7 +155,7 @@ func parseChunk(m fields) (*chunk, error) {
 		{"len", 31, 0, &c.len},
 		{"version", 63, 0, &c.version},
 		{"pages", 31, 0, &pages},
-		{"livePages", 31, -1, &livePages},
+		{"livePages", 32, 0, &livePages},
 		{"root", 64, 0, &root},
 		{"next", 51, 0, &c.next},
 		{"time", 63, 0, &c.time},
@@ -170,6 +170,9 @@ func parseChunk(m fields) (*chunk, error) {
 		return nil, fmt.Errorf("no chunk id")
 	}
 	c.id, c.root = uint32(id), pagePos(root)
-	c.live = livePages > 0 || livePages == -1 && pages > 0
+	if _, counted := m["livePages"]; !counted {
+		livePages = pages
+	}
+	c.live = int32(livePages) > 0 // H2 can miscount below zero when it is killed again and again
 	return c, nil
 }

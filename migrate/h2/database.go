@@ -18,6 +18,9 @@ const defaultMaxValue = 256 << 20
 type Options struct {
 	// MaxValue is the longest single value, and the longest expanded page, that is read into memory, in bytes. 0 means 256 MiB.
 	MaxValue int64
+	// FallBack takes an older version of a store when the newest one cannot be read, as H2 does by itself. Everything is read once
+	// to find one that is whole; what is given up stands in Info.Rejected. Without it such a store is an error.
+	FallBack bool
 	// TempDir is where compressed input is unpacked; the file is removed by Close. Empty means the system's folder.
 	TempDir string
 }
@@ -39,6 +42,8 @@ type Info struct {
 	Recovered bool
 	// Torn lists writes that were under way when the server was killed. H2 does not recover them either.
 	Torn []Torn
+	// Rejected lists the versions that Options.FallBack gave up because they could not be read.
+	Rejected []Rejected
 	// OpenTransactions counts transactions that had not been committed; their changes are left out.
 	OpenTransactions int
 	// Short names the tables of a script that have fewer rows than its own comments announce. The announced number is an
@@ -50,6 +55,12 @@ type Info struct {
 type Torn struct {
 	Offset  int64 // in the file
 	Version int64
+}
+
+// Rejected is a version of a store that cannot be read.
+type Rejected struct {
+	Version int64
+	Reason  error
 }
 
 // Database is an opened database. It may be used by many goroutines.

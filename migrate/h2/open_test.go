@@ -134,6 +134,14 @@ func TestHeaderAhead(t *testing.T) {
 	if _, err := openBytes(content, ""); !errors.As(err, &damage) {
 		t.Errorf("%v, want damage", err)
 	}
+	wanted := db.Info().Version
+	db, err = h2.OpenReader(bytes.NewReader(content), int64(len(content)), &h2.Options{FallBack: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := db.Info(); len(info.Rejected) == 0 || info.Rejected[0].Version != wanted || info.Version >= wanted {
+		t.Errorf("%+v", info)
+	}
 }
 
 func TestShortScript(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -129,6 +130,7 @@ type finder struct {
 	store  *store
 	header fileHeader
 	valid  map[int64]*chunk // chunks that are whole, by block
+	byID   map[uint32]*chunk
 }
 
 func (f *finder) add(c *chunk) { f.valid[c.block] = c }
@@ -173,15 +175,19 @@ func (f *finder) recover() error {
 		}
 	}
 	if f.header.version > s.newest.version {
-		return damaged(f.header.offset, "the header names version %d, the newest whole version is %d (the old server may be able to repair it by a start)",
+		err := damaged(f.header.offset, "the header names version %d, the newest whole version is %d (the old server may be able to repair it by a start)",
 			f.header.version, s.newest.version)
+		if !s.opts.FallBack {
+			return err
+		}
+		s.info.Rejected = append(s.info.Rejected, Rejected{Version: f.header.version, Reason: err})
 	}
 	f.findTorn(scan.broken)
 	return nil
 }
 
 // choose selects the newest version whose layout names only whole chunks. A newer chunk that is whole in itself but cannot be
-// used is damage: H2 would fall back to an older version and lose what came after it.
+// used is damage: H2 would fall back to an older version and lose what came after it, which needs Options.FallBack here.
 func (f *finder) choose(scanned bool) error {
 	s := f.store
 	candidates := make([]*chunk, 0, len(f.valid))
@@ -195,30 +201,57 @@ func (f *finder) choose(scanned bool) error {
 	if len(candidates) == 0 {
 		return damaged(headerBlocks*blockSize, "the file holds no whole chunk")
 	}
-	byID := map[uint32]*chunk{}
+	f.byID = map[uint32]*chunk{}
 	for _, c := range candidates {
-		byID[c.id] = c
+		f.byID[c.id] = c
 	}
 	var firstErr error
+	var rejected []Rejected
 	for _, c := range candidates {
-		if firstErr != nil && c.version != candidates[0].version {
+		if firstErr != nil && c.version != candidates[0].version && !s.opts.FallBack {
 			break
 		}
-		s.selectVersion(c)
-		err := f.complete(byID, scanned)
+		err := f.try(c, scanned)
 		if err == nil {
+			s.info.Rejected = rejected
 			return nil
 		}
 		if firstErr == nil {
 			firstErr = err
 		}
+		rejected = append(rejected, Rejected{Version: c.version, Reason: err})
 	}
 	return fmt.Errorf("h2: version %d of the database cannot be read (the old server may be able to repair it by a start): %w",
 		candidates[0].version, firstErr)
 }
 
+// try selects a version and checks what is to be checked of it before it is used.
+func (f *finder) try(c *chunk, scanned bool) error {
+	s := f.store
+	s.selectVersion(c)
+	if err := f.complete(scanned); err != nil || !s.opts.FallBack {
+		return err
+	}
+	if err := s.readDirectory(); err != nil {
+		return err
+	}
+	if _, err := openSource(s); err != nil {
+		return err
+	}
+	for name, id := range s.maps {
+		if !strings.HasPrefix(name, "table.") && name != "lobMap" && name != "lobData" {
+			continue // an index, or of use to a running H2 only
+		}
+		if err := s.checkPages(id); err != nil {
+			return err
+		}
+	}
+	s.selectVersion(c)
+	return f.complete(scanned)
+}
+
 // complete checks that every chunk in use by the selected version is whole, and corrects the place of those that were being moved.
-func (f *finder) complete(byID map[uint32]*chunk, scanned bool) error {
+func (f *finder) complete(scanned bool) error {
 	s := f.store
 	for e, err := range s.layout().all() {
 		if err != nil {
@@ -238,7 +271,7 @@ func (f *finder) complete(byID map[uint32]*chunk, scanned bool) error {
 		if here := f.valid[c.block]; here != nil && here.id == c.id || !c.live {
 			continue
 		}
-		if copied := byID[c.id]; copied != nil {
+		if copied := f.byID[c.id]; copied != nil {
 			c.block = copied.block
 		} else if here := s.chunkAt(c.block); scanned || here == nil || here.id != c.id {
 			return damaged(c.offset(), "chunk %x of version %d is not whole", c.id, s.newest.version)

@@ -47,10 +47,42 @@ func openStore(file io.ReaderAt, size int64, opts Options) (*store, error) {
 	if err := s.findNewest(); err != nil {
 		return nil, err
 	}
+	return s, s.readDirectory()
+}
+
+// readDirectory reads the places of chunks and maps of the selected version.
+func (s *store) readDirectory() error {
 	if err := s.readLayout(); err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.readMeta()
+	return s.readMeta()
+}
+
+// checkPages reads every page of a map.
+func (s *store) checkPages(mapID uint32) error {
+	var walk func(pos pagePos, depth int) error
+	walk = func(pos pagePos, depth int) error {
+		p, err := s.readPage(pos, mapID)
+		if err != nil {
+			return err
+		}
+		if depth == maxDepth {
+			return damaged(p.offset, "node at depth %d", depth)
+		}
+		for _, child := range p.children {
+			if child == 0 {
+				continue
+			}
+			if err := walk(child, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if root := s.roots[mapID]; root != 0 {
+		return walk(root, 0)
+	}
+	return nil
 }
 
 // chunk gives the place of a chunk. While the layout map is still being read, an unknown chunk is looked up in it top down: the
