@@ -85,10 +85,11 @@ type Log struct {
 
 	trimming sync.Mutex // keeps Trim and Verify apart
 
-	mu       sync.Mutex // guards what follows
-	segments []segment  // the last one is written to
-	next     uint64     // number of the next frame
-	last     int64      // length of the last frame with its header
+	mu      sync.Mutex // guards what follows; the appending goroutine, which alone changes it but for older, reads it freely
+	older   []segment  // those that are complete
+	current segment    // the one that is written to
+	next    uint64     // number of the next frame
+	last    int64      // length of the last frame with its header
 }
 
 // Open reads the frames numbered above after, as Read does, removes a cut last frame, and readies the log for appending.
@@ -98,24 +99,25 @@ func Open(dir string, after uint64, opts *Options, visit Visit) (*Log, Tail, err
 	if err != nil {
 		return nil, tail, err
 	}
-	l.segments, l.next = segments, tail.Last+1
-	if err := l.openLast(tail); err != nil {
+	l.next = tail.Last + 1
+	if err := l.openLast(segments, tail); err != nil {
 		return nil, tail, fmt.Errorf("open log in %s: %w", dir, err)
 	}
 	return l, tail, nil
 }
 
-func (l *Log) openLast(tail Tail) error {
+func (l *Log) openLast(segments []segment, tail Tail) error {
 	if tail.unfinished != "" {
 		if err := l.opts.FS.Remove(tail.unfinished); err != nil {
 			return err
 		}
 	}
-	if len(l.segments) == 0 {
-		return l.begin(segment{})
+	if len(segments) == 0 {
+		return l.begin()
 	}
-	s := &l.segments[len(l.segments)-1]
-	file, err := l.opts.FS.Open(s.path(l.dir))
+	last := len(segments) - 1
+	l.older, l.current = segments[:last], segments[last]
+	file, err := l.opts.FS.Open(l.current.path(l.dir))
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func (l *Log) openLast(tail Tail) error {
 	if tail.Cut == 0 {
 		return nil
 	}
-	if err := errors.Join(file.Truncate(s.size), file.Sync()); err != nil {
+	if err := errors.Join(file.Truncate(l.current.size), file.Sync()); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	return nil
@@ -140,8 +142,8 @@ func (l *Log) Next() uint64 {
 func (l *Log) Size() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var n int64
-	for _, s := range l.segments {
+	n := l.current.size
+	for _, s := range l.older {
 		n += s.size
 	}
 	return n
@@ -153,12 +155,12 @@ func (l *Log) Append(buf []byte) error {
 	if l.broken != nil {
 		return l.broken
 	}
-	if l.current().size >= l.opts.SegmentBytes {
+	if l.current.size >= l.opts.SegmentBytes {
 		if err := l.rotate(); err != nil {
 			return fmt.Errorf("begin segment: %w", err)
 		}
 	}
-	s := l.current()
+	s := &l.current
 	frame.Finish(buf, l.next, s.salt)
 	if _, err := l.file.WriteAt(buf, s.size); err != nil {
 		err = fmt.Errorf("append to %s: %w", s.path(l.dir), err)
@@ -184,20 +186,18 @@ func (l *Log) Undo() error {
 		return l.broken
 	}
 	l.grow(-l.last, ^uint64(0))
-	l.shorten(l.current().size)
+	l.shorten(l.current.size)
 	if err := l.file.Sync(); err != nil {
 		l.breakOff(err)
 	}
 	return l.broken
 }
 
-func (l *Log) current() *segment { return &l.segments[len(l.segments)-1] }
-
 func (l *Log) grow(size int64, frames uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = size
-	l.current().size += size
+	l.current.size += size
 	l.next += frames
 }
 
@@ -216,21 +216,21 @@ func (l *Log) breakOff(err error) {
 
 func (l *Log) rotate() error {
 	old := l.file
-	if err := l.begin(*l.current()); err != nil {
+	if err := l.begin(); err != nil {
 		return err
 	}
 	return old.Close()
 }
 
-// begin makes the segment that follows previous and directs appends to it.
-func (l *Log) begin(previous segment) error {
+// begin makes the segment that follows the current one and directs appends to it.
+func (l *Log) begin() error {
 	s := segment{first: l.next, salt: l.opts.Salt(), size: int64(headerSize)}
 	path := s.path(l.dir)
 	file, err := l.opts.FS.Create(path)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(s.header(previous), 0)
+	_, err = file.WriteAt(s.header(l.current), 0)
 	if err == nil {
 		err = file.Sync()
 	}
@@ -243,7 +243,10 @@ func (l *Log) begin(previous segment) error {
 	l.file = file
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.segments = append(l.segments, s)
+	if l.current.size > 0 {
+		l.older = append(l.older, l.current)
+	}
+	l.current = s
 	return nil
 }
 
@@ -253,12 +256,13 @@ func (l *Log) Trim(upTo uint64) error {
 	defer l.trimming.Unlock()
 	for {
 		l.mu.Lock()
-		if len(l.segments) < 2 || l.segments[1].first > upTo+1 {
+		all := append(slices.Clip(l.older), l.current)
+		if len(all) < 2 || all[1].first > upTo+1 {
 			l.mu.Unlock()
 			return nil
 		}
-		oldest := l.segments[0]
-		l.segments = l.segments[1:]
+		oldest := l.older[0]
+		l.older = l.older[1:]
 		l.mu.Unlock()
 		if err := l.opts.FS.Remove(oldest.path(l.dir)); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("trim log: %w", err)
@@ -272,7 +276,7 @@ func (l *Log) Verify(visit Visit) (frames int64, err error) {
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
 	l.mu.Lock()
-	segments := slices.Clone(l.segments)
+	segments := append(slices.Clip(l.older), l.current)
 	l.mu.Unlock()
 	r := &reading{dir: l.dir, after: segments[0].first - 1, fs: l.opts.FS, visit: func(number uint64, payload []byte) error {
 		frames++
