@@ -70,7 +70,7 @@ func parseCursor(token string) (cursor, error) {
 
 // Assets lists the assets of a repository, of a proxy those of its members, that a subject may see. token is "" for the first page.
 func (e *Engine) Assets(ctx context.Context, s Subject, repository, token string) (Page[FoundAsset], error) {
-	v, from, err := e.startPage(s, repository, token)
+	v, from, err := e.startPage(ctx, s, repository, token)
 	if err != nil {
 		return Page[FoundAsset]{}, err
 	}
@@ -86,7 +86,7 @@ func (e *Engine) Assets(ctx context.Context, s Subject, repository, token string
 // Components lists the components of a repository, of a proxy those of its members, that a subject may see. Whether a component is
 // seen depends on its name, as if that were a path.
 func (e *Engine) Components(ctx context.Context, s Subject, repository, token string) (Page[FoundComponent], error) {
-	v, from, err := e.startPage(s, repository, token)
+	v, from, err := e.startPage(ctx, s, repository, token)
 	if err != nil {
 		return Page[FoundComponent]{}, err
 	}
@@ -103,13 +103,21 @@ func (e *Engine) Components(ctx context.Context, s Subject, repository, token st
 	})
 }
 
-func (e *Engine) startPage(s Subject, repository, token string) (*view, cursor, error) {
+func (e *Engine) startPage(ctx context.Context, s Subject, repository, token string) (*view, cursor, error) {
 	v, err := e.view(s, repository)
 	if err != nil {
 		return nil, cursor{}, err
 	}
+	e.settleDownloads(ctx)
 	from, err := parseCursor(token)
 	return v, from, err
+}
+
+// settleDownloads writes down the downloads so far, so that what is listed tells of them.
+func (e *Engine) settleDownloads(ctx context.Context) {
+	if err := e.opts.Catalog.Flush(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("downloads are not written down yet", "error", err)
+	}
 }
 
 // collect reads one page of records over all holders of a repository. show makes an item of a record, or leaves it out.
@@ -169,6 +177,7 @@ func (e *Engine) Asset(ctx context.Context, s Subject, repository string, id uin
 	if err != nil {
 		return FoundAsset{}, err
 	}
+	e.settleDownloads(ctx)
 	holder, a, err := v.assetByID(ctx, id)
 	if err != nil {
 		return FoundAsset{}, err
@@ -185,6 +194,7 @@ func (e *Engine) Component(ctx context.Context, s Subject, repository string, id
 	if err != nil {
 		return FoundComponent{}, err
 	}
+	e.settleDownloads(ctx)
 	holder, c, err := v.componentByID(ctx, id)
 	if err != nil {
 		return FoundComponent{}, err

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"entrepot/app/access/permission"
 	"entrepot/formats"
@@ -195,6 +198,29 @@ func TestDeleteAsset(t *testing.T) {
 	}
 	if got := allAssets(t, b, admin, "all"); len(got) != 0 {
 		t.Errorf("left: %q", got)
+	}
+}
+
+func TestListingTellsOfDownloads(t *testing.T) {
+	b, o := newBench(t, streaming), newOrigin(t)
+	big := strings.Repeat("0123456789", 1000)
+	o.on("/big.bin", text(big))
+	b.create(rawHosted("files"), rawCache("copy", o.URL), rawProxy("all", "files", "copy"))
+	b.want(b.do("PUT", "files", "/got.txt", "x"), 201, "")
+	b.want(b.do("PUT", "files", "/headed.txt", "x"), 201, "")
+	b.clock.forward(time.Hour)
+	b.want(b.do("GET", "all", "/got.txt", ""), 200, "x")
+	b.want(b.do("HEAD", "all", "/headed.txt", ""), 200, "")
+	b.want(b.do("GET", "copy", "/big.bin", ""), 200, big)
+	page, err := b.Assets(t.Context(), admin, "all", "")
+	must(t, err)
+	got := map[string]time.Time{}
+	for _, a := range page.Items {
+		got[a.Path] = a.LastDownloaded
+	}
+	want := map[string]time.Time{"/got.txt": start.Add(time.Hour), "/headed.txt": {}, "/big.bin": start.Add(time.Hour)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
