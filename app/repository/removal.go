@@ -66,11 +66,7 @@ func (e *Engine) RemoveComponents(ctx context.Context, repository string, compon
 	if r == nil {
 		return errRepositoryNotFound()
 	}
-	rebuilder, _ := r.format.(formats.Rebuilder)
-	if r.def.Kind != formats.Hosted {
-		rebuilder = nil
-	}
-	var derived []string
+	var told derived
 	for _, c := range components {
 		for a, err := range r.content.ComponentAssets(ctx, c.Coordinates) {
 			if err != nil {
@@ -80,12 +76,35 @@ func (e *Engine) RemoveComponents(ctx context.Context, repository string, compon
 				return err
 			}
 		}
-		if rebuilder != nil {
-			derived = append(derived, rebuilder.Derived(r.view, *c)...)
-		}
+		told.add(r, c)
 	}
-	slices.Sort(derived)
-	for _, path := range slices.Compact(derived) {
+	return e.rebuildAll(ctx, r, told, false)
+}
+
+// derived are the paths of documents of a hosted repository that tell of components.
+type derived []string
+
+func (d *derived) add(r *repo, c *catalog.Component) {
+	if rebuilder, ok := r.format.(formats.Rebuilder); ok && r.def.Kind == formats.Hosted {
+		*d = append(*d, rebuilder.Derived(r.view, *c)...)
+	}
+}
+
+// rebuildAll makes documents anew, each once. Those that are not stored are made only with create.
+func (e *Engine) rebuildAll(ctx context.Context, r *repo, paths derived, create bool) error {
+	rebuilder, ok := r.format.(formats.Rebuilder)
+	if !ok {
+		return nil
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		_, err := r.content.Asset(ctx, path)
+		if errors.Is(err, catalog.ErrNotFound) && !create {
+			continue
+		}
+		if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+			return err
+		}
 		if err := e.rebuild(ctx, r, rebuilder, path); err != nil {
 			return err
 		}
@@ -93,14 +112,8 @@ func (e *Engine) RemoveComponents(ctx context.Context, repository string, compon
 	return nil
 }
 
-// rebuild makes one document and its checksum files anew, or removes it when there is nothing left to tell of. A document that is
-// not stored is not made.
+// rebuild makes one document and its checksum files anew, or removes it when there is nothing left to tell of.
 func (e *Engine) rebuild(ctx context.Context, r *repo, rebuilder formats.Rebuilder, path string) error {
-	if _, err := r.content.Asset(ctx, path); errors.Is(err, catalog.ErrNotFound) {
-		return nil
-	} else if err != nil {
-		return err
-	}
 	docs, err := rebuilder.Rebuild(ctx, r.view, path, e.source(r))
 	if err != nil {
 		return err

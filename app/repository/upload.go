@@ -12,6 +12,7 @@ import (
 	"entrepot/app/access/permission"
 	"entrepot/formats"
 	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
 )
 
 // maxUploadParts bounds the fields and files of one upload.
@@ -120,7 +121,7 @@ func (u *Upload) Close() {
 // bare takes the format's prefix off a name, which is optional.
 func (u *Upload) bare(name string) string { return strings.TrimPrefix(name, u.def.Format+".") }
 
-// Store checks the form and stores its files. Its refusals are formats.FieldErrors for what is wrong with the form or its paths, and
+// Store checks the form, stores its files, and makes the documents anew that tell of them. Its refusals are formats.FieldErrors for what is wrong with the form or its paths, and
 // *formats.Error for what the repository's policies or the content itself refuse; files stored before stay.
 func (u *Upload) Store(ctx context.Context) error {
 	form, err := u.form()
@@ -135,11 +136,31 @@ func (u *Upload) Store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var told derived
 	for i, target := range targets {
 		if err := u.store(ctx, items[i], target); err != nil {
 			return storageRefusal(err)
 		}
+		if err := u.tell(ctx, &told, items[i].Component); err != nil {
+			return storageRefusal(err)
+		}
 	}
+	return storageRefusal(u.engine.rebuildAll(ctx, u.repo, told, true))
+}
+
+// tell notes which documents tell of a component that was stored.
+func (u *Upload) tell(ctx context.Context, told *derived, at *catalog.Coordinates) error {
+	if at == nil {
+		return nil
+	}
+	c, err := u.content.Component(ctx, *at)
+	if errors.Is(err, catalog.ErrNotFound) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	told.add(u.repo, c)
 	return nil
 }
 
@@ -242,6 +263,7 @@ func (u *Upload) store(ctx context.Context, item formats.Item, target formats.Up
 	if target.File >= 0 {
 		w = u.files[target.File].body
 	} else {
+		item.Declared = false // nobody did
 		if w, err = u.engine.newBlob(ctx, u.repo, item, int64(len(target.Body))); err != nil {
 			return err
 		}

@@ -112,6 +112,14 @@ func TestUploadMaven(t *testing.T) {
 	if got := b.do("GET", "releases", "/org/ex/lib/1.0/lib-1.0.pom", ""); got.status != 200 || !strings.Contains(got.body, "<artifactId>lib</artifactId>") {
 		t.Errorf("generated POM: %s", got)
 	}
+	metadata := b.do("GET", "releases", "/org/ex/lib/maven-metadata.xml", "")
+	if metadata.status != 200 || !strings.Contains(metadata.body, "<version>1.0</version>") {
+		t.Errorf("metadata after the upload: %s", metadata)
+	}
+	sum := b.do("GET", "releases", "/org/ex/lib/1.0/lib-1.0.jar.sha1", "")
+	if b.want(sum, 200, digest("jar")); sum.header.Get("Content-Type") != "text/plain" {
+		t.Errorf("checksum that the server made: %v", sum.header)
+	}
 	want := []string{"groupId: Missing required component field 'Group ID'", "artifactId: Missing required component field 'Artifact ID'",
 		"version: Missing required component field 'Version'"}
 	if got := b.upload(admin, "releases", jar...); !slices.Equal(got, want) {
