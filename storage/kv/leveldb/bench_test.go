@@ -79,6 +79,24 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
+// BenchmarkScan reads a hundred rows that lie together.
+func BenchmarkScan(b *testing.B) {
+	store := kv.New(open(b, b.TempDir(), nil))
+	for i := range 1000 {
+		if err := store.Apply(b.Context(), kv.Put(benchKey(i), make([]byte, 160))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range store.Scan(b.Context(), benchKey(0).Partition, kv.Range{From: benchKey(300).Sort, Limit: 100}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
 func benchKey(i int) kv.Key {
 	return kv.Key{Partition: "asset/maven-releases", Sort: fmt.Sprintf("/org/acme/lib%05d/1.0/lib-1.0.jar", i)}
 }

@@ -33,7 +33,7 @@ type copier struct {
 	since     atomic.Int64 // bytes logged since the newest checkpoint
 	threshold atomic.Int64 // of since
 
-	mu    sync.Mutex        // guards known, which only run changes
+	mu    sync.Mutex        // guards known, which only run changes and therefore reads freely
 	known []checkpoint.Info // newest first
 
 	failure atomic.Pointer[error] // why the last checkpoint failed
@@ -122,42 +122,48 @@ func (c *copier) behind() {
 		c.failure.Store(nil)
 	case c.ctx.Err() == nil:
 		c.failure.Store(&err)
-		c.since.Store(c.threshold.Load() - c.opts.CheckpointBytes/8) // until then do not try again
+		c.since.Add(-c.opts.CheckpointBytes / 8) // until the log has grown again by so much do not try
 		c.opts.Logger.Error("checkpoint of the records failed", "error", err)
 	}
 }
 
 // copy writes a checkpoint of the records as they are, reads it again, and removes what it makes superfluous.
 func (c *copier) copy(ctx context.Context) error {
+	applied := c.index.applied.Load()
+	if applied == 0 || len(c.known) > 0 && c.known[0].Sequence == applied {
+		return nil // there is nothing new
+	}
 	began := time.Now()
 	before := c.since.Load()
 	info, rows, err := c.write(ctx)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) == 0 || c.known[0].Sequence != info.Sequence {
-		read, err := checkpoint.Read(ctx, info, c.opts.FS, func([]byte, []byte) error { return nil })
-		if err == nil && read != rows {
-			err = fmt.Errorf("it has %d rows of %d", read, rows)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("verify new checkpoint: %w", err), c.opts.FS.Remove(info.Path))
-		}
-		for _, old := range c.known {
-			err = errors.Join(err, c.opts.FS.Remove(old.Path))
-		}
-		if err != nil {
-			return fmt.Errorf("remove old checkpoint: %w", err)
-		}
-		c.known = []checkpoint.Info{info}
+	read, err := checkpoint.Read(ctx, info, c.opts.FS, func([]byte, []byte) error { return nil })
+	if err == nil && read != rows {
+		err = fmt.Errorf("it has %d rows of %d", read, rows)
 	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("verify new checkpoint: %w", err), c.opts.FS.Remove(info.Path))
+	}
+	c.know(append([]checkpoint.Info{info}, c.known...))
 	c.since.Add(-before)
 	c.setThreshold()
 	c.opts.Logger.Info("checkpoint of the records written", "sequence", info.Sequence, "rows", rows, "bytes", info.Bytes,
 		"took", time.Since(began).Round(time.Millisecond))
+	for oldest := len(c.known) - 1; oldest > 0; oldest-- {
+		if err := c.opts.FS.Remove(c.known[oldest].Path); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+		c.know(c.known[:oldest])
+	}
 	return c.log.Trim(min(info.Sequence, c.index.durable()))
+}
+
+func (c *copier) know(checkpoints []checkpoint.Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = checkpoints
 }
 
 func (c *copier) write(ctx context.Context) (info checkpoint.Info, rows int64, err error) {

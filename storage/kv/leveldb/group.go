@@ -1,10 +1,15 @@
 package leveldb
 
 import (
+	"strings"
+
 	"entrepot/storage/kv"
 
 	"github.com/syndtr/goleveldb/leveldb"
 )
+
+// hotCounters bounds the counters whose rows are kept in memory between groups.
+const hotCounters = 4096
 
 // group is the rows that one frame will change, seen by the conditions of its later batches. All its batches have one version:
 // nobody can have read a row between two of them.
@@ -14,9 +19,11 @@ type group struct {
 	rows   []change
 	at     map[kv.Key]int // positions in rows
 	staged []kv.Entry     // outcomes of the batch being added
-	batch  *leveldb.Batch
-	key    []byte
-	value  []byte
+	// Counters of folders and the like change again and again. Only the writer changes rows, so it need not read them again.
+	hot   map[kv.Key]*kv.Entry
+	batch *leveldb.Batch
+	key   []byte
+	value []byte
 }
 
 // change is what becomes of a row: removed when its Version is 0.
@@ -26,7 +33,7 @@ type change struct {
 }
 
 func newGroup(x *index) *group {
-	return &group{index: x, at: make(map[kv.Key]int), batch: new(leveldb.Batch)}
+	return &group{index: x, at: make(map[kv.Key]int), hot: make(map[kv.Key]*kv.Entry), batch: new(leveldb.Batch)}
 }
 
 func (g *group) reset() {
@@ -67,7 +74,30 @@ func (g *group) current(op *kv.Op) (kv.Entry, error) {
 	if i, changed := g.at[op.Key]; changed {
 		return g.rows[i].row, nil
 	}
+	if kept, known := g.hot[op.Key]; known {
+		return *kept, nil
+	}
 	return g.index.get(op.Key)
+}
+
+// committed keeps the counters of a group that is in the index now.
+func (g *group) committed() {
+	for i := range g.rows {
+		c := &g.rows[i]
+		if !c.row.IsCount {
+			delete(g.hot, c.key)
+			continue
+		}
+		if kept, known := g.hot[c.key]; known {
+			kept.Counter, kept.Version = c.row.Counter, c.row.Version
+			continue
+		}
+		if len(g.hot) >= hotCounters {
+			clear(g.hot)
+		}
+		k := kv.Key{Partition: strings.Clone(c.key.Partition), Sort: strings.Clone(c.key.Sort)} // not the caller's memory
+		g.hot[k] = &kv.Entry{Sort: k.Sort, Counter: c.row.Counter, IsCount: true, Version: c.row.Version}
+	}
 }
 
 func (g *group) set(k kv.Key, row kv.Entry) {

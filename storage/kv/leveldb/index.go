@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -26,10 +27,11 @@ const appliedKey = "\x00applied"
 var firstRow = []byte{1}
 
 // errNoIndex reports an index that must be built.
-var errNoIndex = errors.New("there is no index")
+var errNoIndex = errors.New("there is no sound index")
 
 // index is the goleveldb database. Writes come from one goroutine.
 type index struct {
+	dir     string
 	db      *leveldb.DB
 	files   *tables
 	applied atomic.Uint64 // number of the last frame that readers see
@@ -103,7 +105,7 @@ func startIndex(dir string, opts *Options, mustExist bool) (*index, error) {
 		}
 		return nil, errors.Join(err, stor.Close())
 	}
-	return &index{db: db, files: files}, nil
+	return &index{dir: dir, db: db, files: files}, nil
 }
 
 // mustRebuild tells errors that a new index cures from those of the operating system.
@@ -129,10 +131,11 @@ func (x *index) get(k kv.Key) (kv.Entry, error) {
 	return row, x.noted(err)
 }
 
-// noted remembers an error that tells of a damaged index.
+// noted takes care that an index that an error shows to be damaged is rebuilt at the next start.
 func (x *index) noted(err error) error {
-	if mustRebuild(err) {
-		x.damage.CompareAndSwap(nil, &err)
+	if mustRebuild(err) && x.damage.CompareAndSwap(nil, &err) {
+		wanted := filepath.Join(filepath.Dir(x.dir), wantedName)
+		err = errors.Join(err, os.WriteFile(wanted, []byte(err.Error()+"\n"), 0o600))
 	}
 	return err
 }

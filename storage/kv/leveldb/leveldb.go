@@ -81,8 +81,8 @@ const (
 	logName        = "log"
 	checkpointName = "checkpoint"
 	indexName      = "db"
-	asideName      = "db.old" // the index before a rebuild that has not ended
-	wantedName     = "rebuild-index"
+	asideName      = "db.old"        // the index before a rebuild that has not ended
+	wantedName     = "rebuild-index" // its presence makes the next start build the index anew
 )
 
 // Driver is an open folder of records. All methods may be called from many goroutines.
@@ -173,11 +173,7 @@ func (d *Driver) Close() error {
 	if err := d.index.close(); err != nil {
 		d.opts.Logger.Warn("index of the records was not closed in order; what it lacks is in the log", "error", err)
 	}
-	err := d.log.Close()
-	if damage := d.index.damage.Load(); damage != nil {
-		err = errors.Join(err, wantRebuild(d.dir, *damage))
-	}
-	if err = errors.Join(err, d.lock.Close()); err != nil {
+	if err := errors.Join(d.log.Close(), d.lock.Close()); err != nil {
 		return fmt.Errorf("close records in %s: %w", d.dir, err)
 	}
 	return nil

@@ -65,7 +65,7 @@ func (r *recovery) begin() error {
 	if err != nil {
 		return err
 	}
-	return log.Close()
+	return errors.Join(log.Close(), r.opts.FS.SyncDir(r.dir), r.opts.FS.SyncDir(filepath.Dir(r.dir)))
 }
 
 // clean removes what an interrupted run has left. An index set aside comes back: its successor was not finished.
@@ -120,18 +120,13 @@ func (r *recovery) indexAndLog() error {
 
 func (r *recovery) openIndex() (err error) {
 	if reason, err := os.ReadFile(r.path(wantedName)); err == nil {
-		return fmt.Errorf("%w that is sound: %s", errNoIndex, bytes.TrimSpace(reason))
+		return fmt.Errorf("%w: %s", errNoIndex, bytes.TrimSpace(reason))
 	}
 	if r.rebuild {
-		return errNoIndex
+		return fmt.Errorf("%w: a new one was asked for", errNoIndex)
 	}
 	r.index, err = openIndex(r.path(indexName), &r.opts)
 	return err
-}
-
-// wantRebuild makes the next start build the index anew.
-func wantRebuild(dir string, reason error) error {
-	return os.WriteFile(filepath.Join(dir, wantedName), []byte(reason.Error()+"\n"), 0o600)
 }
 
 // build makes an index of the newest sound checkpoint, or an empty one where there is no checkpoint.

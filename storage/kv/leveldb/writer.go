@@ -26,7 +26,7 @@ type request struct {
 	ops    []kv.Op
 	blank  bool        // write a frame without rows
 	taken  atomic.Bool // by the writer or by the caller who gave up: whoever is first
-	result error       // of the conditions; once the group is committed, of the request
+	result error       // of the conditions, then of the group
 	done   chan error
 }
 
@@ -167,10 +167,12 @@ func (w *writer) gather(group, requests []*request) (_, left []*request) {
 func (w *writer) answer(group []*request, refused error) {
 	for _, r := range group {
 		if refused != nil {
-			r.done <- refused
-		} else {
-			r.done <- r.result
+			r.result = refused
 		}
+		if r.result == nil {
+			w.stats.batches.Add(1)
+		}
+		r.done <- r.result
 	}
 }
 
@@ -194,7 +196,6 @@ func (w *writer) commit(group []*request) error {
 	}
 	w.failure.Store(nil)
 	w.stats.groups.Add(1)
-	w.stats.batches.Add(uint64(len(group)))
 	return nil
 }
 
@@ -216,6 +217,7 @@ func (w *writer) write() error {
 		}
 		return err
 	}
+	w.group.committed()
 	w.grown(int64(len(w.frame)))
 	return nil
 }

@@ -82,14 +82,14 @@ type Log struct {
 	opts   Options
 	file   disk.File // the last segment
 	broken error
+	last   int64 // length of the last frame with its header
 
 	trimming sync.Mutex // keeps Trim and Verify apart
 
-	mu      sync.Mutex // guards what follows; the appending goroutine, which alone changes it but for older, reads it freely
+	mu      sync.Mutex // guards what follows; the appending goroutine, which alone changes all but older, reads it freely
 	older   []segment  // those that are complete
 	current segment    // the one that is written to
 	next    uint64     // number of the next frame
-	last    int64      // length of the last frame with its header
 }
 
 // Open reads the frames numbered above after, as Read does, removes a cut last frame, and readies the log for appending.
@@ -122,10 +122,14 @@ func (l *Log) openLast(segments []segment, tail Tail) error {
 		return err
 	}
 	l.file = file
-	if tail.Cut == 0 {
-		return nil
+	if tail.Cut > 0 {
+		err = file.Truncate(l.current.size)
 	}
-	if err := errors.Join(file.Truncate(l.current.size), file.Sync()); err != nil {
+	if err == nil {
+		// The last frame may have been written, but not synced, by a process that was killed. Now it counts.
+		err = file.Sync()
+	}
+	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	return nil
@@ -175,7 +179,8 @@ func (l *Log) Append(buf []byte) error {
 		l.shorten(s.size)
 		return l.broken
 	}
-	l.grow(int64(len(buf)), 1)
+	l.last = int64(len(buf))
+	l.end(s.size+l.last, l.next+1)
 	return nil
 }
 
@@ -185,7 +190,7 @@ func (l *Log) Undo() error {
 	if l.broken != nil {
 		return l.broken
 	}
-	l.grow(-l.last, ^uint64(0))
+	l.end(l.current.size-l.last, l.next-1)
 	l.shorten(l.current.size)
 	if err := l.file.Sync(); err != nil {
 		l.breakOff(err)
@@ -193,12 +198,11 @@ func (l *Log) Undo() error {
 	return l.broken
 }
 
-func (l *Log) grow(size int64, frames uint64) {
+// end notes where the last sound frame ends.
+func (l *Log) end(size int64, next uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = size
-	l.current.size += size
-	l.next += frames
+	l.current.size, l.next = size, next
 }
 
 // shorten removes what lies behind the last sound frame, so that a refused frame cannot come back at the next start.
