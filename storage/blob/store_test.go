@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -320,4 +321,64 @@ func FuzzParseHash(f *testing.F) {
 			t.Errorf("%q became %s", s, h)
 		}
 	})
+}
+
+// readOnly is a driver over bytes that belong to somebody else.
+type readOnly struct{ blob.Driver }
+
+func (readOnly) Create(context.Context, int64) (blob.Spool, error) { return nil, blob.ErrReadOnly }
+func (readOnly) Delete(context.Context, blob.Hash) error           { return blob.ErrReadOnly }
+
+func TestReadOnlyDriver(t *testing.T) {
+	driver := memory.New(&memory.Options{Now: func() time.Time { return fixedTime }})
+	info := put(t, blob.New("writable", driver, nil), []byte("body"))
+	s := blob.New("adopted", readOnly{driver}, nil)
+	if _, err := s.Verify(t.Context(), info.Hash); err != nil {
+		t.Error(err)
+	}
+	_, create := s.Create(t.Context(), blob.WriteOptions{})
+	_, collect := s.Collect(t.Context(), info.Hash, fixedTime.Add(1))
+	for op, err := range map[string]error{"create": create, "delete": s.Delete(t.Context(), info.Hash), "collect": collect} {
+		if !errors.Is(err, blob.ErrReadOnly) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
+// A Commit of bytes that are about to be collected either keeps them or stores them anew.
+func TestCollectAndCommitExcludeEachOther(t *testing.T) {
+	var mu sync.Mutex
+	now := fixedTime
+	tick := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Second)
+		return now
+	}
+	s := blob.New("test", memory.New(&memory.Options{Now: tick}), &blob.Options{Now: tick})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				before := tick()
+				w, err := s.Create(context.Background(), blob.WriteOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				info, err := w.Commit(context.Background())
+				if err != nil {
+					t.Error(err)
+				}
+				// A collection that spares what came in after this write began must spare this blob.
+				if _, err := s.Collect(context.Background(), info.Hash, before); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Stat(context.Background(), info.Hash); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

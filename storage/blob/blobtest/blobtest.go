@@ -45,7 +45,7 @@ func Run(t *testing.T, newDriver func(t testing.TB) blob.Driver) {
 }
 
 // sizes cross the borders at which drivers change their ways.
-var sizes = []int{0, 1, 1024, 4096, 64<<10 - 1, 64 << 10, 64<<10 + 1, 200 << 10, 3 << 20}
+var sizes = []int{0, 1, 1024, 4096, 16 << 10, 16<<10 + 1, 64<<10 - 1, 64<<10 + 1, 200 << 10, 3 << 20}
 
 // Body gives n bytes that depend on n and seed only.
 func Body(n int, seed uint64) []byte {

@@ -49,12 +49,12 @@ import (
 
 const (
 	defaultJournalSize = 16 << 20
-	defaultSmallLimit  = 64 << 10
+	defaultSmallLimit  = 16 << 10
 )
 
 // Options tune a Driver; nil and zero values mean the defaults.
 type Options struct {
-	// SmallLimit is the size in bytes up to which a body goes through the journal, and stays in memory until then. Default 64 KiB,
+	// SmallLimit is the size in bytes up to which a body goes through the journal, and stays in memory until then. Default 16 KiB,
 	// at most 256 KiB. Negative means that there is no journal.
 	SmallLimit int64
 	// JournalSize is the size of each of the two journal files in bytes. Default 16 MiB.

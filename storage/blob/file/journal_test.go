@@ -95,8 +95,8 @@ func TestCloseEmptiesTheJournal(t *testing.T) {
 func TestJournalFilesTakeTurns(t *testing.T) {
 	dir := t.TempDir()
 	d := openWith(t, dir, &Options{JournalSize: growStep})
-	for i := range 3 * growStep / 40_000 {
-		if err := commit(t, d, blobtest.Body(40_000, uint64(i))); err != nil {
+	for i := range 3 * growStep / 10_000 {
+		if err := commit(t, d, blobtest.Body(10_000, uint64(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
