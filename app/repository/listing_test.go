@@ -107,7 +107,6 @@ func TestVisibility(t *testing.T) {
 		{"nobody", nobody, "one", formats.Unauthenticated},
 		{"reader", reader("one"), "one", fine},
 		{"reader of another", reader("two"), "one", formats.Forbidden},
-		{"through the proxy", reader("all"), "one", fine},
 		{"not the proxy through the member", reader("one"), "all", formats.Forbidden},
 		{"through a selector", below("one", "/nothing"), "one", fine},
 	} {
@@ -118,6 +117,12 @@ func TestVisibility(t *testing.T) {
 		if _, err := b.See(test.subject, test.repository); kindOf(err) != test.want {
 			t.Errorf("%s: See: %v; want kind %d", test.name, err, test.want)
 		}
+	}
+	if _, err := b.Assets(t.Context(), reader("all"), "one", ""); kindOf(err) != formats.Forbidden {
+		t.Errorf("content of a member through its proxy: %v; want a refusal", err)
+	}
+	if _, err := b.See(reader("all"), "one"); err != nil {
+		t.Errorf("definition of a member through its proxy: %v", err)
 	}
 	if got := b.Visible(reader("one")); len(got) != 1 || got[0].Name != "one" {
 		t.Errorf("visible: %v", got)
@@ -153,8 +158,17 @@ func TestComponentsAndTheirRemoval(t *testing.T) {
 	if a, err := b.Asset(t.Context(), reader("all"), "all", first.Assets[0].ID); err != nil || a.Path != first.Assets[0].Path {
 		t.Errorf("asset by number: %+v, %v", a, err)
 	}
-	if err := b.DeleteComponent(t.Context(), reader("releases"), "releases", first.ID); formats.KindOf(err) != formats.Forbidden {
-		t.Errorf("removal without permission: %v", err)
+	deleter := &user{id: "ann", may: func(_, _ string, a permission.Action, _ string) bool { return a == permission.Delete }}
+	for _, s := range []Subject{reader("releases"), deleter} {
+		if err := b.DeleteComponent(t.Context(), s, "releases", first.ID); formats.KindOf(err) != formats.Forbidden {
+			t.Errorf("removal without permission: %v", err)
+		}
+		if err := b.DeleteAsset(t.Context(), s, "releases", first.Assets[0].ID); formats.KindOf(err) != formats.Forbidden {
+			t.Errorf("removal of an asset without permission: %v", err)
+		}
+	}
+	if err := b.DeleteAsset(t.Context(), below("releases", "/other"), "releases", first.Assets[0].ID); formats.KindOf(err) != formats.NotFound {
+		t.Errorf("removal of an asset that a selector hides: %v", err)
 	}
 	must(t, b.DeleteComponent(t.Context(), admin, "releases", first.ID))
 	if got := b.do("GET", "releases", "/g/a/1.0/a-1.0.jar", ""); got.status != 404 {

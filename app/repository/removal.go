@@ -10,18 +10,20 @@ import (
 	"entrepot/storage/catalog"
 )
 
-// DeleteAsset removes the asset behind a number. The subject needs the permission to delete on its path. Documents that tell of it
-// are not made anew: that belongs to the removal of components.
+// DeleteAsset removes the asset behind a number. The subject must see it and have the permission to delete on its path. Documents
+// that tell of it are not made anew: that belongs to the removal of components.
 func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, id uint64) error {
-	r := e.state.Load().find(repository)
-	if r == nil {
-		return errRepositoryNotFound()
-	}
-	holder, a, err := r.assetByID(ctx, id)
+	v, err := e.view(s, repository)
 	if err != nil {
 		return err
 	}
-	if !s.MayView(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+	holder, a, err := v.assetByID(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !v.sees(a.Path):
+		return &formats.Error{Kind: formats.NotFound}
+	case !v.may(permission.Delete, a.Path):
 		return refuse(s)
 	}
 	if err := e.writable(); err != nil {
@@ -34,22 +36,25 @@ func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, 
 	return err
 }
 
-// DeleteComponent removes the component behind a number with all its assets. The subject needs the permission to delete on each of
-// their paths, else nothing is removed. Documents of a hosted repository that tell of the component are made anew.
+// DeleteComponent removes the component behind a number with all its assets. The subject must see it and have the permission to
+// delete on each of their paths, else nothing is removed. Documents of a hosted repository that tell of it are made anew.
 func (e *Engine) DeleteComponent(ctx context.Context, s Subject, repository string, id uint64) error {
-	r := e.state.Load().find(repository)
-	if r == nil {
-		return errRepositoryNotFound()
-	}
-	holder, c, err := r.componentByID(ctx, id)
+	v, err := e.view(s, repository)
 	if err != nil {
 		return err
+	}
+	holder, c, err := v.componentByID(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !v.sees(c.Name):
+		return &formats.Error{Kind: formats.NotFound}
 	}
 	for a, err := range holder.content.ComponentAssets(ctx, c.Coordinates) {
 		if err != nil {
 			return err
 		}
-		if !s.MayView(r.def.Format, r.def.Name, permission.Delete, a.Path) {
+		if !v.may(permission.Delete, a.Path) {
 			return refuse(s)
 		}
 	}
