@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -42,7 +43,7 @@ type Result struct {
 	Problems int64
 }
 
-// Verify cross-checks the catalog's records, reads every referenced blob again and hashes it. Its error is about what ended it early;
+// Verify cross-checks the catalog's records, reads every blob that they name again and hashes it. Its error is about what ended it early;
 // problems are counted and handed to v.Problem.
 func Verify(ctx context.Context, v Verification) (Result, error) {
 	if v.Workers <= 0 {
@@ -50,6 +51,9 @@ func Verify(ctx context.Context, v Verification) (Result, error) {
 	}
 	r := &verifier{Verification: v}
 	if err := r.records(ctx); err != nil {
+		return r.result, err
+	}
+	if err := r.strayStores(ctx); err != nil {
 		return r.result, err
 	}
 	if err := r.count(ctx); err != nil {
@@ -84,6 +88,26 @@ func (v *verifier) records(ctx context.Context) error {
 			return fmt.Errorf("verify catalog: %w", err)
 		}
 		v.problem("catalog", "%s", p)
+	}
+	return nil
+}
+
+// strayStores finds records of blobs in stores that there are not.
+func (v *verifier) strayStores(ctx context.Context) error {
+	for name, err := range v.Catalog.BlobStores(ctx) {
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		if slices.ContainsFunc(v.Stores, func(s *blob.Store) bool { return s.Name() == name }) {
+			continue
+		}
+		usage, err := v.Catalog.StoreUsage(ctx, name)
+		if err != nil {
+			return fmt.Errorf("verify: usage of %s: %w", name, err)
+		}
+		if usage.Blobs > 0 {
+			v.problem("blob store "+name, "does not exist, but %d blobs are recorded to be in it", usage.Blobs)
+		}
 	}
 	return nil
 }

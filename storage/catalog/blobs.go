@@ -145,6 +145,26 @@ func (c *Catalog) Blobs(ctx context.Context, store string, after blob.Hash) iter
 	}
 }
 
+// BlobStores delivers the names of the blob stores that records have named, in order. Some may hold nothing any more.
+func (c *Catalog) BlobStores(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		last := ""
+		for e, err := range c.store.Scan(ctx, storeUsagePartition, kv.Range{}) {
+			if err != nil {
+				yield("", wrap(err, "list blob stores"))
+				return
+			}
+			name, ok := storeOfUsage(e.Sort)
+			if !ok || name == last {
+				continue
+			}
+			if last = name; !yield(name, nil) {
+				return
+			}
+		}
+	}
+}
+
 func blobRows(ref BlobRef, limit int) kv.Range {
 	r := kv.Prefix(string(ref.Hash[:]))
 	r.Limit = limit
