@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"entrepot/formats"
 )
 
 const (
@@ -15,7 +17,8 @@ const (
 	drainLimit = 256 << 10
 	// drainTime bounds that.
 	drainTime = 5 * time.Second
-	// deadlineStep is how stale a read deadline may be before it is moved: setting it for each read would cost more than reading.
+	// deadlineStep is how stale a read deadline may be before it is moved, at most: setting it for each read would cost more than
+	// reading.
 	deadlineStep = time.Second
 )
 
@@ -76,7 +79,7 @@ func (b *body) explain(err error) error {
 
 func (b *body) push() error {
 	now := time.Now()
-	if now.Sub(b.pushed) < deadlineStep {
+	if now.Sub(b.pushed) < min(deadlineStep, b.timeout/4) {
 		return nil
 	}
 	b.pushed = now
@@ -140,3 +143,13 @@ func (e *StatusError) Error() string {
 }
 
 func (e *StatusError) Unwrap() error { return e.Err }
+
+// AnsweredError is an error that brings its answer along: it is the same on every surface.
+type AnsweredError struct {
+	Response *formats.Response
+	Err      error // for the log
+}
+
+func (e *AnsweredError) Error() string { return e.Err.Error() }
+
+func (e *AnsweredError) Unwrap() error { return e.Err }

@@ -16,6 +16,8 @@ const (
 	// lingerSilence and lingerTime bound the reading after the last answer of a connection that still had a body to send.
 	lingerSilence = 2 * time.Second
 	lingerTime    = 10 * time.Second
+	// headPatience is how long an ending server waits for more of a request's head.
+	headPatience = time.Second
 )
 
 // conn is an accepted connection. It moves its write deadline along with the bytes that leave, so that only a client that takes
@@ -30,6 +32,38 @@ type conn struct {
 	part     io.LimitedReader
 	linger   atomic.Bool
 	closed   atomic.Bool
+	phase    atomic.Int32
+	head     atomic.Int64 // when bytes of a head last came, Unix nanoseconds
+}
+
+// The phases of a connection.
+const (
+	phaseIdle      int32 = iota // nothing of a request has come: may be closed at any time
+	phaseHead                   // the head of a request is coming
+	phaseHandling               // its handler runs
+	phaseAnswering              // its answer leaves
+)
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	c.phase.CompareAndSwap(phaseAnswering, phaseIdle)
+	n, err := c.TCPConn.Read(p)
+	if n > 0 && (c.phase.CompareAndSwap(phaseIdle, phaseHead) || c.phase.Load() == phaseHead) {
+		c.head.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// dispensable reports whether the connection carries nothing that an ending server waits for: no request, or one whose head has
+// stopped arriving. After a TLS handshake a connection looks like that, too.
+func (c *conn) dispensable(now time.Time) bool {
+	switch c.phase.Load() {
+	case phaseIdle:
+		return true
+	case phaseHead:
+		return now.UnixNano()-c.head.Load() > int64(headPatience)
+	}
+	return false
 }
 
 // Write implements net.Conn.
@@ -117,7 +151,7 @@ func (c *conn) drain() {
 		if c.SetReadDeadline(time.Now().Add(lingerSilence)) != nil {
 			return
 		}
-		if _, err := c.Read(buf[:]); err != nil {
+		if _, err := c.TCPConn.Read(buf[:]); err != nil {
 			return
 		}
 	}
@@ -186,6 +220,10 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // Close implements net.Listener.
 func (l *listener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.TCPListener.Close()
+	var err error
+	l.once.Do(func() {
+		close(l.done)
+		err = l.TCPListener.Close()
+	})
+	return err
 }

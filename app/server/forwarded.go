@@ -31,9 +31,7 @@ func (s *Server) baseURL(o origin) string {
 
 // locate finds out from where a request comes and how the client called this server.
 func (s *Server) locate(r *Request) error {
-	if c := plain(r.ctx.Conn()); c != nil {
-		r.Remote = c.remote
-	}
+	r.Remote = r.conn.remote
 	r.origin = origin{scheme: "http"}
 	if r.ctx.IsTLS() {
 		r.origin.scheme = "https"
@@ -200,7 +198,7 @@ func splitHost(hostport string) (string, int) {
 	return hostport[:i], int(port)
 }
 
-// validHost reports whether a text can be a host with or without port. An empty one can: HTTP allows it.
+// validHost reports whether a text can be a host with or without port. An empty one can: HTTP/1.0 has none.
 func validHost(hostport string) bool {
 	host := hostport
 	if i := strings.LastIndexByte(hostport, ':'); i >= 0 && i > strings.LastIndexByte(hostport, ']') {

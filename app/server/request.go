@@ -39,6 +39,7 @@ type Request struct {
 
 	server    *Server
 	ctx       *fasthttp.RequestCtx
+	conn      *conn
 	context   context.Context
 	span      trace.Span // nil when there is no tracer
 	body      *body

@@ -24,13 +24,15 @@ import (
 // serve answers one request; every step of the edge is called from here.
 func (s *Server) serve(c *fiber.Ctx) error {
 	ctx := c.Context()
-	r := &Request{server: s, ctx: ctx, context: s.context, started: ctx.Time(), id: s.requests.Add(1), Method: methodOf(ctx)}
+	r := &Request{server: s, ctx: ctx, conn: plain(ctx.Conn()), context: s.context, started: ctx.Time(), id: s.requests.Add(1), Method: methodOf(ctx)}
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Begin()
 	}
+	r.conn.phase.Store(phaseHandling)
 	resp := s.answer(r)
 	s.settle(r, resp.Status)
 	s.send(r, resp)
+	r.conn.phase.Store(phaseAnswering)
 	return nil
 }
 
@@ -85,7 +87,7 @@ func (s *Server) parse(r *Request) error {
 	if r.Header, err = parseHeader(head.RawHeaders()); err != nil {
 		return err
 	}
-	if err := checkHead(r.Header, head.IsHTTP11(), head.ContentLength() == -1); err != nil {
+	if err := checkHead(r.Header, head.ContentLength() == -1); err != nil {
 		return err
 	}
 	if connection := r.Header.Get("Connection"); connection != "" && strings.Contains(strings.ToLower(connection), "close") {
@@ -102,12 +104,9 @@ func (s *Server) parse(r *Request) error {
 }
 
 // checkHead refuses what makes a request ambiguous or cannot be done.
-func checkHead(h http.Header, http11, chunked bool) error {
-	hosts, ok := h["Host"]
+func checkHead(h http.Header, chunked bool) error {
 	switch {
-	case !ok && http11:
-		return &StatusError{Status: http.StatusBadRequest, Message: "No Host"}
-	case ok && !validHost(hosts[0]):
+	case !validHost(h.Get("Host")):
 		return &StatusError{Status: http.StatusBadRequest, Bare: true}
 	case chunked && h["Content-Length"] != nil:
 		return &StatusError{Status: http.StatusBadRequest}
@@ -185,6 +184,10 @@ func (s *Server) fail(r *Request, err error) *formats.Response {
 	if cut := r.body.failed(); cut != nil {
 		err = cut // whatever it led to
 	}
+	var answered *AnsweredError
+	if errors.As(err, &answered) {
+		return answered.Response
+	}
 	if r.surface == nil {
 		return s.refuse(r, err)
 	}
@@ -230,16 +233,17 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case errors.As(err, &small):
 		refusal.Status = http.StatusRequestHeaderFieldsTooLarge
+	case strings.Contains(err.Error(), "required host header"): // the framework has no name for it
+		refusal.Message = "No Host"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		refusal.Status = http.StatusRequestTimeout
 	}
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Begin()
 	}
-	if c := plain(ctx.Conn()); c != nil {
-		r.Remote = c.remote
-		c.linger.Store(true)
-	}
+	r.conn = plain(ctx.Conn())
+	r.Remote = r.conn.remote
+	r.conn.linger.Store(refusal.Status != http.StatusRequestTimeout)
 	s.send(r, s.refuse(r, refusal))
 }
 
@@ -255,9 +259,7 @@ func (s *Server) settle(r *Request, status int) {
 		return
 	}
 	r.Close()
-	if c := plain(r.ctx.Conn()); c != nil {
-		c.linger.Store(true)
-	}
+	r.conn.linger.Store(!errors.Is(r.body.err, os.ErrDeadlineExceeded)) // a client that sends nothing needs no patience
 }
 
 // finish tells the log, the metrics and the trace about an answer that has left, or has failed to.

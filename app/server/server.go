@@ -77,8 +77,9 @@ type Server struct {
 	cancel    context.CancelFunc
 	accepting sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	listeners []*listener
 }
 
 // New gives a server that does not listen yet.
@@ -105,6 +106,7 @@ func New(opts Options) *Server {
 	s.http = s.app.Server()
 	s.http.ErrorHandler = s.malformed
 	s.http.CloseOnShutdown = true
+	s.http.HeaderReceived = anyHost
 	s.http.Handler = known(s.app.Handler(), s.app.Config().RequestMethods)
 	return s
 }
@@ -136,9 +138,13 @@ func (s *Server) Listen(l Listener) (net.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: listen: %w", err)
 	}
-	var ln net.Listener = &listener{TCPListener: raw.(*net.TCPListener), server: s, done: make(chan struct{})}
+	own := &listener{TCPListener: raw.(*net.TCPListener), server: s, done: make(chan struct{})}
+	s.mu.Lock()
+	s.listeners = append(s.listeners, own)
+	s.mu.Unlock()
+	var ln net.Listener = own
 	if l.TLS != nil {
-		ln = tls.NewListener(ln, l.TLS.config())
+		ln = tls.NewListener(own, l.TLS.config())
 	}
 	s.accepting.Go(func() {
 		if err := s.http.Serve(ln); err != nil {
@@ -151,7 +157,15 @@ func (s *Server) Listen(l Listener) (net.Addr, error) {
 // Shutdown refuses new connections, lets requests in flight finish until ctx ends, then cuts the rest off. It returns an error when
 // something had to be cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	for _, l := range s.listeners { // the framework knows only those that have begun to accept
+		_ = l.Close()
+	}
+	s.mu.Unlock()
+	finished := make(chan struct{})
+	s.accepting.Go(func() { s.closeIdle(finished) })
 	err := s.http.ShutdownWithContext(ctx)
+	close(finished)
 	s.cancel()
 	s.accepting.Wait()
 	if err == nil {
@@ -167,6 +181,25 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		time.Sleep(5 * time.Millisecond)
 	}
 	return fmt.Errorf("server: %d connections were cut off: %w", cut, err)
+}
+
+// closeIdle ends connections that carry no request, again and again until the rest has finished. The framework would wait for one
+// that has not begun its first request.
+func (s *Server) closeIdle(finished <-chan struct{}) {
+	for {
+		s.mu.Lock()
+		for c := range s.conns {
+			if c.dispensable(time.Now()) {
+				_ = c.TCPConn.Close()
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-finished:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Connections tells how many connections are open.
@@ -191,6 +224,12 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
+}
+
+// anyHost keeps fasthttp from judging the Host header, of which it refuses more than HTTP does. This package looks at the one sent.
+func anyHost(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	h.SetHost("localhost")
+	return fasthttp.RequestConfig{}
 }
 
 // known lets the framework see a method that it knows, because it answers others on its own. The handler reads the real one.

@@ -25,8 +25,11 @@ func parseTarget(uri string) (target, error) {
 	raw, query, _ := strings.Cut(uri, "?")
 	if !strings.HasPrefix(raw, "/") {
 		_, rest, absolute := strings.Cut(raw, "://")
-		if !absolute {
+		switch {
+		case raw == "*":
 			return target{raw: raw, path: raw, canonical: raw, query: query}, nil
+		case !absolute:
+			return target{}, &StatusError{Status: http.StatusBadRequest}
 		}
 		raw = "/"
 		if i := strings.IndexByte(rest, '/'); i >= 0 {

@@ -26,8 +26,16 @@ const (
 	forgeryToken = "NX-ANTI-CSRF-TOKEN"
 )
 
-// errForgery refuses a write in a session without its anti-forgery token.
+// errForgery is the cause of the refusal of a write in a session without its anti-forgery token.
 var errForgery = errors.New("content: anti cross-site request forgery token mismatch")
+
+func forged() error {
+	return &server.AnsweredError{Err: errForgery, Response: &formats.Response{
+		Status: http.StatusUnauthorized,
+		Header: http.Header{"Content-Type": {"text/plain;charset=iso-8859-1"}},
+		Body:   formats.Body{Bytes: []byte("Anti cross-site request forgery token mismatch")},
+	}}
+}
 
 // Authenticator finds callers the way the old server does. The callers it gives are *access.Subject.
 func (c *Content) Authenticator() server.Authenticator { return authenticator{c.opts.Access} }
@@ -41,7 +49,7 @@ func (a authenticator) Authenticate(r *server.Request) (server.Caller, error) {
 		return nil, unauthenticated(err)
 	}
 	if subject.Session() != "" && subject.CheckCSRF(forgeryCheck(r)) == access.CSRFMismatch {
-		return nil, errForgery
+		return nil, forged()
 	}
 	return subject, nil
 }

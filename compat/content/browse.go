@@ -41,8 +41,8 @@ func (indexFace) Lines(*server.Request, int) []server.Line {
 func (indexFace) Error(r *server.Request, err error) *formats.Response {
 	out := translate(err, r.Method)
 	switch {
-	case errors.Is(err, errForgery), out.status == http.StatusUnauthorized:
-		return (&Face{}).Error(r, err)
+	case out.status == http.StatusUnauthorized:
+		return &formats.Response{Status: out.status, Header: http.Header{"Www-Authenticate": {challenge}}}
 	case out.status == http.StatusForbidden:
 		out.status = http.StatusNotFound // what one may not see does not exist
 	}

@@ -99,13 +99,6 @@ type Face struct {
 
 // Error implements server.Face.
 func (f *Face) Error(r *server.Request, err error) *formats.Response {
-	if errors.Is(err, errForgery) {
-		return &formats.Response{
-			Status: http.StatusUnauthorized,
-			Header: http.Header{"Content-Type": {"text/plain;charset=iso-8859-1"}},
-			Body:   formats.Body{Bytes: []byte("Anti cross-site request forgery token mismatch")},
-		}
-	}
 	out := translate(err, r.Method)
 	if out.status == http.StatusUnauthorized {
 		return &formats.Response{Status: out.status, Reason: out.reason, Header: http.Header{"Www-Authenticate": {challenge}}}

@@ -86,14 +86,21 @@ func nothing(r *server.Request) (*formats.Response, error) {
 // metricsFace asks callers for credentials with a page, not with a challenge.
 type metricsFace struct{ *Face }
 
+// Lines implements server.Face.
+func (f metricsFace) Lines(r *server.Request, status int) []server.Line {
+	if status == http.StatusUnauthorized && hasPage(r.Method) {
+		return f.lines[setPage]
+	}
+	return f.Face.Lines(r, status)
+}
+
 // Error implements server.Face.
 func (f metricsFace) Error(r *server.Request, err error) *formats.Response {
 	switch formats.KindOf(err) {
 	case formats.Unauthenticated, formats.Forbidden:
-		resp := &formats.Response{Status: http.StatusUnauthorized}
+		status := http.StatusUnauthorized
+		resp := &formats.Response{Status: status}
 		if hasPage(r.Method) {
-			status := resp.Status
-			resp.Header = http.Header{"Content-Type": {"text/html"}}
 			resp.Body.Bytes = f.brand.errorPage(r.Target, status, http.StatusText(status), http.StatusText(status))
 		}
 		return resp

@@ -81,7 +81,7 @@ func (c *Content) signOut(r *server.Request) (*formats.Response, error) {
 			return nil, unauthenticated(err)
 		}
 		if subject.CheckCSRF(forgeryCheck(r)) == access.CSRFMismatch {
-			return nil, errForgery
+			return nil, forged()
 		}
 		c.opts.Access.Logout(id)
 	}
