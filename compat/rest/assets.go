@@ -48,7 +48,7 @@ func wordListing(err error) error {
 	switch formats.KindOf(err) {
 	case formats.NotFound:
 		return statusOnly(http.StatusNotFound)
-	case formats.Forbidden:
+	case formats.Forbidden, formats.Unauthenticated: // no challenge: clients of this API send credentials by themselves
 		return forbidden()
 	}
 	if errors.Is(err, repository.ErrBadToken) {
@@ -156,39 +156,27 @@ func asset(c *call, f repository.FoundAsset) object {
 			checksum = append(checksum, sum)
 		}
 	}
-	out := object{
+	return object{
 		{"downloadUrl", repositoryURL(c, f.Repository.Name) + f.Path}, {"path", f.Path}, {"id", reference(f.Holder.Name, f.ID)},
 		{"repository", f.Repository.Name}, {"format", f.Repository.Format}, {"checksum", checksum}, {"contentType", f.ContentType},
 		{"lastModified", instant(f.BlobUpdated)}, {"lastDownloaded", instant(f.LastDownloaded)}, {"uploader", emptyAsNull(f.Uploader)},
 		{"uploaderIp", emptyAsNull(f.UploaderIP)}, {"fileSize", f.Size}, {"blobCreated", instant(f.BlobCreated)}, {"blobStoreName", nil},
+		formatMember(f),
 	}
-	return append(out, formatMember(f)...)
 }
 
 // shown are the attributes of a format that listings show, in order.
-var shown = map[string][]member{
-	"maven2": {{"extension", nil}, {"classifier", nil}, {"groupId", nil}, {"artifactId", nil}, {"version", nil}},
-}
+var shown = map[string][]string{"maven2": {"extension", "groupId", "classifier", "artifactId", "version"}}
 
-func formatMember(f repository.FoundAsset) object {
-	names, ok := shown[f.Repository.Format]
-	if !ok {
-		return nil
-	}
+// formatMember is the member of an asset that is named after its format. It is there even when it is empty.
+func formatMember(f repository.FoundAsset) member {
 	attributes := object{}
-	for _, m := range names {
-		value := f.Format[m.name]
-		if base := f.Format["baseVersion"]; m.name == "version" && base != "" {
-			value = base
-		}
-		if value != "" {
-			attributes = append(attributes, member{m.name, value})
+	for _, name := range shown[f.Repository.Format] {
+		if value, ok := f.Format[name]; ok {
+			attributes = append(attributes, member{name, value})
 		}
 	}
-	if len(attributes) == 0 {
-		return nil
-	}
-	return object{{f.Repository.Format, attributes}}
+	return member{f.Repository.Format, attributes}
 }
 
 // component is a component with its assets.
@@ -199,7 +187,7 @@ func component(c *call, f repository.FoundComponent) object {
 	}
 	return object{
 		{"id", reference(f.Holder.Name, f.ID)}, {"repository", f.Repository.Name}, {"format", f.Repository.Format},
-		{"group", emptyAsNull(f.Group)}, {"name", f.Name}, {"version", emptyAsNull(f.Version)}, {"assets", assets},
+		{"group", f.Group}, {"name", f.Name}, {"version", f.Version}, {"assets", assets},
 	}
 }
 

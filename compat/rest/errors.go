@@ -82,10 +82,7 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	var denied *access.Error
 	var refused *formats.Error
 	var own *server.StatusError
-	var answered *server.AnsweredError
 	switch {
-	case errors.As(err, &answered):
-		return answered.Response
 	case errors.As(err, &list):
 		return validation(r, list)
 	case errors.As(err, &fields):
@@ -93,7 +90,7 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	case errors.As(err, &said):
 		return said.response()
 	case errors.Is(err, access.ErrBadCredentials):
-		return fault(&formats.Response{Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {challenge}}})
+		return unauthenticated()
 	case errors.As(err, &denied):
 		return f.accessError(r, denied)
 	case errors.As(err, &own):
@@ -135,6 +132,11 @@ func (f face) bodyError(r *server.Request, err error) *formats.Response {
 	return resp
 }
 
+// unauthenticated answers wrong credentials. It is made before the REST layer is reached, so it has no fault id.
+func unauthenticated() *formats.Response {
+	return &formats.Response{Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {challenge}}}
+}
+
 func (f face) accessError(r *server.Request, e *access.Error) *formats.Response {
 	if e.Kind == access.Invalid {
 		var list violations
@@ -162,7 +164,7 @@ func (f face) formatsError(r *server.Request, e *formats.Error) *formats.Respons
 		}[e.Kind]
 		return fault(&formats.Response{Status: status})
 	case formats.Unauthenticated:
-		return fault(&formats.Response{Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {challenge}}})
+		return unauthenticated()
 	case formats.Invalid, formats.Denied, formats.InvalidContent:
 		return (&message{status: http.StatusBadRequest, text: e.Message, quoted: true}).response()
 	case formats.Unavailable, formats.NoSpace:

@@ -105,7 +105,7 @@ func (a *API) wordUpload(name string, err error) error {
 		return err
 	}
 	switch refused.Kind {
-	case formats.NotFound, formats.Forbidden:
+	case formats.NotFound, formats.Forbidden, formats.Unauthenticated:
 		return wordListing(err)
 	case formats.Denied:
 		return &message{status: http.StatusBadRequest, text: refused.Message, plain: true}

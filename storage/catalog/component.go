@@ -127,7 +127,11 @@ func (t *Content) ComponentAssets(ctx context.Context, at Coordinates) iter.Seq2
 			if errors.Is(err, ErrNotFound) || err == nil && (a.Component == nil || *a.Component != at) {
 				continue // removed or moved since the scan began
 			}
-			if !yield(a, err) || err != nil {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(t.withDownload(a), nil) {
 				return
 			}
 		}

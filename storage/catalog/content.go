@@ -68,7 +68,7 @@ func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asset %d: %w", id, err)
 	}
-	return a, nil
+	return t.withDownload(a), nil
 }
 
 // AssetsAfterID delivers all assets whose number is greater, in the order of their creation; 0 means all. It is the order for paging:
@@ -84,7 +84,11 @@ func (t *Content) AssetsAfterID(ctx context.Context, id uint64) iter.Seq2[*Asset
 			if errors.Is(err, ErrNotFound) {
 				continue // removed since the scan began
 			}
-			if !yield(a, err) || err != nil {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(t.withDownload(a), nil) {
 				return
 			}
 		}
@@ -144,7 +148,11 @@ func (t *Content) scanAssets(ctx context.Context, r kv.Range) iter.Seq2[*Asset, 
 				continue
 			}
 			a, err := assetOfRow(&e)
-			if !yield(a, err) || err != nil {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(t.withDownload(a), nil) {
 				return
 			}
 		}

@@ -15,9 +15,10 @@ const maxTouchBytes = 4 << 20
 
 // touches are the downloads that were not written yet.
 type touches struct {
-	mu    sync.Mutex
-	times map[cacheKey]time.Time
-	bytes int
+	mu      sync.Mutex
+	times   map[cacheKey]time.Time
+	writing map[cacheKey]time.Time // taken by a flush that has not ended
+	bytes   int
 }
 
 // add remembers a download, unless the memory is used up.
@@ -46,8 +47,27 @@ func (b *touches) take() map[cacheKey]time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	times := b.times
-	b.times, b.bytes = nil, 0
+	b.times, b.bytes, b.writing = nil, 0, times
 	return times
+}
+
+// done takes downloads that were handled out of those that a flush took.
+func (b *touches) done(times map[cacheKey]time.Time, handled []cacheKey) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, k := range handled {
+		delete(times, k)
+	}
+}
+
+// pending gives the download of a path that waits to be written; the zero time without one.
+func (b *touches) pending(k cacheKey) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at, ok := b.times[k]; ok {
+		return at
+	}
+	return b.writing[k]
 }
 
 // Touch remembers that an asset was downloaded. It never waits for the store: downloads are written in batches in the background, and
@@ -111,10 +131,28 @@ func (c *Catalog) flushSome(ctx context.Context, times map[cacheKey]time.Time) e
 	}
 	for _, k := range handled {
 		c.cache.forget(k)
-		delete(times, k)
 	}
+	c.touched.done(times, handled)
 	return nil
 }
+
+// withDownload adds a download that waits to be written to an asset that was just read, for listings: they show what the next flush
+// will write.
+func (t *Content) withDownload(a *Asset) *Asset {
+	at := t.catalog.touched.pending(cacheKey{t.id, a.Path})
+	if !at.IsZero() && t.catalog.due(a, at) {
+		a.LastDownloaded = storedTime(at)
+	}
+	return a
+}
+
+// due reports whether a download is to be written.
+func (c *Catalog) due(a *Asset, at time.Time) bool {
+	return a.LastDownloaded.IsZero() || at.Sub(a.LastDownloaded) >= c.opts.DownloadInterval
+}
+
+// storedTime is a time with the precision of records.
+func storedTime(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
 
 // applyTouches leaves out the assets that somebody else wrote meanwhile: their next download will be remembered.
 func (c *Catalog) applyTouches(ctx context.Context, ops []kv.Op) error {
@@ -152,10 +190,10 @@ func (c *Catalog) touchOp(ctx context.Context, k cacheKey, at time.Time) (op kv.
 	if err != nil {
 		return kv.Op{}, false, err
 	}
-	if !a.LastDownloaded.IsZero() && at.Sub(a.LastDownloaded) < c.opts.DownloadInterval {
+	if !c.due(a, at) {
 		return kv.Op{}, false, nil
 	}
-	a.LastDownloaded = at.UTC().Truncate(time.Millisecond)
+	a.LastDownloaded = storedTime(at)
 	sort, shortened := leafSort(k.path)
 	value, err := encodeAsset(a, shortened)
 	return kv.PutIf(kv.Key{Partition: t.parts.assets, Sort: sort}, value, a.Version), true, err

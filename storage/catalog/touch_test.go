@@ -126,3 +126,37 @@ func TestBackground(t *testing.T) {
 		}
 	}
 }
+
+func TestListingsShowDownloadsThatWait(t *testing.T) {
+	c := New(kv.New(memory.New()), &Options{FlushInterval: time.Hour})
+	defer c.Close()
+	tree := c.Content("raw")
+	asset := testAsset("/d/a", 1)
+	asset.Component = &Coordinates{Name: "a"}
+	put(t, tree, asset, PutOptions{})
+	check := func(when string, want time.Time) {
+		t.Helper()
+		for a, err := range tree.Assets(t.Context(), "") {
+			if err != nil || !a.LastDownloaded.Equal(want) {
+				t.Errorf("%s: listed with %v, %v, want %v", when, a.LastDownloaded, err, want)
+			}
+		}
+		for a, err := range tree.ComponentAssets(t.Context(), *asset.Component) {
+			if err != nil || !a.LastDownloaded.Equal(want) {
+				t.Errorf("%s: of the component with %v, %v, want %v", when, a.LastDownloaded, err, want)
+			}
+		}
+		if a, err := tree.AssetByID(t.Context(), asset.ID); err != nil || !a.LastDownloaded.Equal(want) {
+			t.Errorf("%s: by number %v, %v, want %v", when, a, err, want)
+		}
+	}
+	check("before", time.Time{})
+	tree.Touch("/d/a", testTime)
+	check("waiting", testTime)
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check("written", testTime)
+	tree.Touch("/d/a", testTime.Add(time.Hour))
+	check("again within the interval", testTime)
+}
