@@ -55,6 +55,11 @@ func (s *Subject) MayView(format, repository string, actions permission.Action, 
 	return s.set.View(format, repository, actions, path)
 }
 
+// MayBrowse tells whether an entry of a folder of a repository's index may be shown. The path of a folder ends in a slash.
+func (s *Subject) MayBrowse(format, repository, path string) bool {
+	return s.set.Browse(format, repository, path)
+}
+
 // MayEnter tells whether one of the actions is allowed on at least some path of a repository, so that it may be shown to the caller.
 func (s *Subject) MayEnter(format, repository string, anyOf permission.Action) bool {
 	return s.set.Enter(format, repository, anyOf)

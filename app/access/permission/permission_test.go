@@ -125,6 +125,34 @@ func TestSetView(t *testing.T) {
 	}
 }
 
+func TestSetBrowse(t *testing.T) {
+	selectors := []Selector{{Name: "pub", Match: func(format, path string) bool { return strings.HasPrefix(path, "/pub/") }}}
+	tests := []struct {
+		granted []string
+		path    string
+		want    bool
+	}{
+		{[]string{"nexus:repository-view:raw:r:browse"}, "/x", true},
+		{[]string{"nexus:repository-view:raw:r:read"}, "/x", false},
+		{[]string{"nexus:repository-content-selector:pub:raw:r:browse"}, "/pub/", true},
+		{[]string{"nexus:repository-content-selector:pub:raw:r:read"}, "/pub/a", true}, // whatever it was granted for
+		{[]string{"nexus:repository-content-selector:pub:raw:r:read"}, "/x", false},
+		{[]string{"nexus:repository-content-selector:pub:raw:r:read"}, "/pub", false},
+		{[]string{"nexus:repository-content-selector:pub:raw:q:read"}, "/pub/a", false},
+		{[]string{"nexus:repository-content-selector:pub:raw:r:read", "nexus:repository-view:*:*:read"}, "/pub/a", true},
+		{nil, "/pub/a", false},
+	}
+	for _, tt := range tests {
+		var granted []Permission
+		for _, p := range tt.granted {
+			granted = append(granted, parse(t, p))
+		}
+		if got := NewSet(granted, selectors).Browse("raw", "R", tt.path); got != tt.want {
+			t.Errorf("%v: Browse(%s) = %v", tt.granted, tt.path, got)
+		}
+	}
+}
+
 // A view permission for one action and a selector for the other together allow both.
 func TestViewJoinsGrants(t *testing.T) {
 	selectors := []Selector{{Name: "all", Match: func(string, string) bool { return true }}}

@@ -76,7 +76,7 @@ func (s *Set) addRules(p Permission, selectors []Selector) {
 			continue
 		}
 		scopes, actions := p.resolve(domainSelector, 1)
-		if actions&^s.view.everywhere == 0 {
+		if (actions|Browse)&^s.view.everywhere == 0 { // nothing to add, not even for Browse
 			continue
 		}
 		for _, sc := range scopes {
@@ -207,6 +207,21 @@ func (s *Set) View(format, repository string, actions Action, path string) bool 
 			continue
 		}
 		if missing &^= r.actions; missing == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Browse tells whether an entry of a folder may be shown: with the permission to browse the repository, or when a selector that was
+// granted for it, whatever for, matches the path. The path of a folder ends in a slash.
+func (s *Set) Browse(format, repository, path string) bool {
+	format, repository = strings.ToLower(format), strings.ToLower(repository)
+	if s.view.find(format, repository)&Browse != 0 {
+		return true
+	}
+	for i := range s.rules {
+		if r := &s.rules[i]; r.within(format, repository) && r.match(format, path) {
 			return true
 		}
 	}
