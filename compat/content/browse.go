@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 
 	"entrepot/app/access"
-	"entrepot/app/access/permission"
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/formats"
@@ -71,11 +70,11 @@ func (c *Content) browse(r *server.Request) (*formats.Response, error) {
 	subject := r.Caller.(*access.Subject)
 	visible := entries[:0]
 	for _, e := range entries {
-		if mayBrowse(subject, def.Format, def.Name, e.shown()) {
+		if subject.MayBrowse(def.Format, def.Name, e.shown()) {
 			visible = append(visible, e)
 		}
 	}
-	if len(visible) == 0 && (dir != "" || !mayBrowse(subject, def.Format, def.Name, "/")) {
+	if len(visible) == 0 && (dir != "" || !subject.MayBrowse(def.Format, def.Name, "/")) {
 		return nil, &formats.Error{Kind: formats.NotFound}
 	}
 	slices.SortFunc(visible, compareEntries)
@@ -83,11 +82,6 @@ func (c *Content) browse(r *server.Request) (*formats.Response, error) {
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/html;charset=utf-8"}},
 		Body: formats.Body{Bytes: indexPage("/"+dir, r.BaseURL()+"/repository/"+def.Name, visible)},
 	}, nil
-}
-
-// mayBrowse reports whether an entry may be shown. The path of a folder ends in "/".
-func mayBrowse(subject *access.Subject, format, name, path string) bool {
-	return subject.MayView(format, name, permission.Browse, path)
 }
 
 // cleanFolder reports whether a decoded path below a repository, which ends in "/" or is empty, can name a folder.

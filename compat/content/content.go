@@ -33,9 +33,7 @@ type Options struct {
 	Trees  Trees
 	Access Access
 
-	Product    string           // name on pages; "" is Entrepot
-	Version    string           // of the product, on pages
-	NoSandbox  bool             // content of repositories may act as pages of this server
+	Version    string           // on pages
 	LegacyURLs bool             // answer the URLs of Nexus 2 as well
 	Metrics    server.Handler   // what /service/metrics/prometheus answers; nil: 404
 	Now        func() time.Time // nil: time.Now
@@ -51,17 +49,14 @@ type Content struct {
 
 // New gives the content URLs; Mount puts them on a server.
 func New(opts Options) *Content {
-	if opts.Product == "" {
-		opts.Product = "Entrepot"
-	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	b := brand{name: opts.Product, version: opts.Version}
+	b := brand{version: opts.Version}
 	return &Content{
 		opts: opts, started: opts.Now().UTC(),
-		plain: &Face{brand: b, lines: newLineSets(false)},
-		view:  &Face{brand: b, lines: newLineSets(!opts.NoSandbox), view: true},
+		plain: &Face{brand: b, lines: newLineSets()},
+		view:  &Face{brand: b, lines: newLineSets(), view: true},
 	}
 }
 

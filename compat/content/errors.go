@@ -142,7 +142,7 @@ const (
 	setSecure    = 6 // on a TLS connection
 )
 
-func newLineSets(sandbox bool) lineSets {
+func newLineSets() lineSets {
 	noStore := []server.Line{
 		{Name: "Cache-Control", Value: "no-cache, no-store, max-age=0, must-revalidate, post-check=0, pre-check=0"},
 		{Name: "Pragma", Value: "no-cache"}, {Name: "Expires", Value: "0"},
@@ -152,13 +152,10 @@ func newLineSets(sandbox bool) lineSets {
 	for i := range sets {
 		lines := []server.Line{{Name: "X-Content-Type-Options", Value: "nosniff"}}
 		if i%setSecure >= setSandboxed {
-			if sandbox {
-				lines = append(lines, server.Line{
-					Name:  "Content-Security-Policy",
-					Value: "sandbox allow-forms allow-modals allow-popups allow-presentation allow-scripts allow-top-navigation",
-				})
-			}
-			lines = append(lines, server.Line{Name: "X-XSS-Protection", Value: "1; mode=block"})
+			lines = append(lines, server.Line{
+				Name:  "Content-Security-Policy",
+				Value: "sandbox allow-forms allow-modals allow-popups allow-presentation allow-scripts allow-top-navigation",
+			}, server.Line{Name: "X-XSS-Protection", Value: "1; mode=block"})
 		}
 		switch i % setSandboxed {
 		case setPage:

@@ -5,8 +5,11 @@ import (
 	"strconv"
 )
 
-// brand is what pages say about the product.
-type brand struct{ name, version string }
+// product is our own name: of the old server only the Server header speaks.
+const product = "Entrepot"
+
+// brand is what pages say about the server.
+type brand struct{ version string }
 
 // page is one HTML page of the server: an error, a repository's landing page, a description.
 type page struct {
@@ -49,11 +52,11 @@ func (b brand) render(dst []byte, p page) []byte {
 	if p.title != "" {
 		dst = append(dst, " - "...)
 	}
-	dst = append(dst, b.name...)
+	dst = append(dst, product...)
 	dst = append(dst, pageStyle...)
 	dst = append(dst, p.up...)
 	dst = append(dst, "\"><b>"...)
-	dst = append(dst, b.name...)
+	dst = append(dst, product...)
 	dst = append(dst, "</b> <span>"...)
 	dst = append(dst, b.version...)
 	dst = append(dst, "</span></a></header>\n<main>\n<h1>"...)
