@@ -134,15 +134,11 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 			}
 			return refs
 		},
-		InitialPassword:  os.Getenv("ENTREPOT_ADMIN_PASSWORD"),
-		NewAdminPassword: a.writeAdminPassword,
-		AdminPasswordChanged: func() {
-			if err := os.Remove(a.path(adminPasswordFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				a.log.Error("the first password's file could not be removed", "error", err)
-			}
-		},
-		NoAnonymous: !a.cfg.Anonymous,
-		Log:         a.log,
+		InitialPassword:      os.Getenv("ENTREPOT_ADMIN_PASSWORD"),
+		NewAdminPassword:     a.writeAdminPassword,
+		AdminPasswordChanged: a.removeFirstPassword,
+		NoAnonymous:          !a.cfg.Anonymous,
+		Log:                  a.log,
 	})
 }
 
@@ -153,6 +149,12 @@ func (a *appliance) writeAdminPassword(password string) error {
 	}
 	a.log.Info("user admin got a random first password", "file", path)
 	return nil
+}
+
+func (a *appliance) removeFirstPassword() {
+	if err := os.Remove(a.path(adminPasswordFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		a.log.Error("the first password's file could not be removed", "error", err)
+	}
 }
 
 // upstream gives what all caches' HTTP clients share.

@@ -4,20 +4,21 @@ import (
 	"errors"
 	"fmt"
 
+	"entrepot/app/kept"
 	"entrepot/app/progress"
 	"entrepot/migrate/blobs"
 	"entrepot/migrate/importer"
 )
 
 type importCmd struct {
+	Nexus importNexusCmd `cmd:"" help:"Import the data directory of a stopped Nexus, with everything in it."`
 	Blobs importBlobsCmd `cmd:"" help:"Import a file blob store, without its database."`
 }
 
 type importBlobsCmd struct {
 	shared
+	importFlags
 	Folder    string   `arg:"" help:"The old blob store's folder: the one that holds metadata.properties and content." type:"existingdir"`
-	Plan      bool     `help:"Only print what would be done."`
-	JSON      bool     `help:"Print plan and report as JSON." name:"json"`
 	BlobStore string   `help:"Blob store for repositories that are made." default:"default"`
 	Format    []string `help:"Format of a repository, over what its paths look like." placeholder:"REPOSITORY=FORMAT"`
 }
@@ -35,7 +36,7 @@ Examples:
 }
 
 // errIncomplete makes the exit status tell that something did not come over.
-var errIncomplete = errors.New("some assets were not imported; they are listed above")
+var errIncomplete = errors.New("not everything was imported; what was not is listed above")
 
 // Run imports.
 func (c *importBlobsCmd) Run(env *environment) (err error) {
@@ -47,27 +48,45 @@ func (c *importBlobsCmd) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
-	a, done, err := c.open(env, true)
+	a, done, err := c.open(env, true, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.engine, source, importer.Options{BlobStore: c.BlobStore, Formats: chosen})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{BlobStore: c.BlobStore, Formats: chosen})
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = plan.JSON(env.stdout)
-	} else {
-		err = plan.Print(env.stdout)
-	}
-	if err != nil || c.Plan {
+	if err := c.show(env, plan); err != nil || c.Plan {
 		return err
 	}
+	return c.run(env, plan)
+}
+
+// importTarget gives what an import writes to.
+func (a *appliance) importTarget() importer.Target {
+	return importer.Target{Engine: a.engine, Access: a.access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer}
+}
+
+// importFlags are the flags of every import.
+type importFlags struct {
+	Plan bool `help:"Only print what would be done."`
+	JSON bool `help:"Print plan and report as JSON." name:"json"`
+}
+
+func (f *importFlags) show(env *environment, plan *importer.Plan) error {
+	if f.JSON {
+		return plan.JSON(env.stdout)
+	}
+	return plan.Print(env.stdout)
+}
+
+// run does what the plan says and prints what came of it.
+func (f *importFlags) run(env *environment, plan *importer.Plan) error {
 	meter := progress.Start(env.stderr, progress.Options{Title: "import", Terminal: progress.IsTerminal(env.stderr)})
 	report, err := plan.Run(env.ctx, meter)
 	meter.Close()
-	if c.JSON {
+	if f.JSON {
 		err = errors.Join(err, report.JSON(env.stdout))
 	} else {
 		err = errors.Join(err, report.Print(env.stdout))

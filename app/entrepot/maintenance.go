@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"entrepot/app/access"
+	"entrepot/app/config"
 	"entrepot/app/progress"
 	"entrepot/storage/archive"
 	"entrepot/storage/kv/leveldb"
@@ -28,7 +29,7 @@ Example:
 
 // Run verifies.
 func (c *verifyCmd) Run(env *environment) (err error) {
-	a, done, err := c.open(env, false)
+	a, done, err := c.open(env, false, nil)
 	if err != nil {
 		return err
 	}
@@ -61,8 +62,9 @@ func (c *verifyCmd) Run(env *environment) (err error) {
 }
 
 // open opens the data folder for a command that is not the server. Unless make is set, the folder has to be there.
-func (s *shared) open(env *environment, make bool) (*appliance, func() error, error) {
-	cfg, err := s.load(nil)
+// change, if not nil, changes the settings before.
+func (s *shared) open(env *environment, make bool, change func(*config.Config)) (*appliance, func() error, error) {
+	cfg, err := s.load(change)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +138,7 @@ Example:
 
 // Run sets the password.
 func (c *resetPasswordCmd) Run(env *environment) (err error) {
-	a, done, err := c.open(env, false)
+	a, done, err := c.open(env, false, nil)
 	if err != nil {
 		return err
 	}

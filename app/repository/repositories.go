@@ -80,7 +80,7 @@ func (e *Engine) Create(ctx context.Context, d Definition, actor string) error {
 		return err
 	}
 	if d.Content == "" {
-		d.Content = strings.ToLower(rand.Text())
+		d.Content = newContentID()
 	}
 	value, err := e.encodeRepository(d)
 	if err != nil {
@@ -92,6 +92,9 @@ func (e *Engine) Create(ctx context.Context, d Definition, actor string) error {
 	e.log.Info("repository created", "repository", d.Name, "format", d.Format, "kind", d.Kind, "user", actor)
 	return nil
 }
+
+// newContentID names a new content tree.
+func newContentID() string { return strings.ToLower(rand.Text()) }
 
 // Update replaces the definition of the repository with the same name. Format, kind and blob store stay as they are.
 func (e *Engine) Update(ctx context.Context, d Definition, actor string) error {

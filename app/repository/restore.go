@@ -5,24 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
 	"entrepot/formats"
+	"entrepot/storage/blob"
 	"entrepot/storage/catalog"
 )
 
 // Restored is an asset that comes from another server, with what that server knew about it. Times that are zero become now.
 type Restored struct {
-	Path           string // decoded, begins with "/"
-	ContentType    string // "" is found out
-	Size           int64  // bytes promised; -1 when nobody knows
-	SHA1           string // lower-case hex promised; "" when nobody knows
+	Path           string       // decoded, begins with "/"
+	ContentType    string       // "" is found out
+	Size           int64        // bytes promised; -1 when nobody knows
+	Digests        blob.Digests // promised, in lower-case hex; those that are "" are not checked
+	Created        time.Time    // of the path; zero: as BlobCreated
 	BlobCreated    time.Time
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
 	Upstream       *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
+
+	// What the other server made of the path. Of a format that is served the format's own classification goes first, and these fill
+	// in what it does not say.
+	Kind                string
+	Attributes          map[string]string
+	Component           *catalog.Coordinates
+	ComponentKind       string
+	ComponentAttributes map[string]string
 }
 
 // RestoreOutcome is what became of a restored asset.
@@ -33,13 +44,15 @@ const (
 	RestoreNew      RestoreOutcome = iota + 1 // the path was not there
 	RestoreReplaced                           // the path held an older blob
 	RestoreKept                               // the path holds this blob already, or a newer one; the body was not read
+	RestoreUpdated                            // the path holds this blob; what is known about it changed; the body was not read
 )
 
 // ErrDigest is the cause of a refusal because a body is not what was promised.
 var ErrDigest = errors.New("repository: body does not have the promised size or digest")
 
 // Restore stores an asset of another server whatever the write policy, with its dates. Of two blobs of one path the newer one stays,
-// so a second run, and any order of runs, gives the same content. open is called at most once, and not when nothing is to be done.
+// so a second run, and any order of runs, gives the same content. A repository whose format is not served takes assets as the other
+// server classified them. open is called at most once, and not when nothing is to be done.
 func (e *Engine) Restore(ctx context.Context, repository string, in Restored, open func() (io.ReadCloser, error)) (RestoreOutcome, error) {
 	r := e.state.Load().find(repository)
 	switch {
@@ -47,16 +60,18 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 		return 0, errRepositoryNotFound()
 	case r.def.Kind == formats.Proxy:
 		return 0, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
-	case r.format == nil:
-		return 0, formats.Errorf(formats.Unavailable, "format %s is not available", r.def.Format)
 	}
-	in.BlobCreated = in.BlobCreated.Truncate(time.Millisecond)
+	in.BlobCreated = in.BlobCreated.UTC().Truncate(time.Millisecond)
+	in.LastDownloaded = in.LastDownloaded.UTC().Truncate(time.Millisecond)
 	before, err := r.content.Asset(ctx, in.Path)
-	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+	switch {
+	case errors.Is(err, catalog.ErrNotFound):
+	case err != nil:
 		return 0, err
-	}
-	if err == nil && !before.BlobCreated.Before(in.BlobCreated) {
+	case before.BlobCreated.After(in.BlobCreated):
 		return RestoreKept, nil
+	case before.BlobCreated.Equal(in.BlobCreated):
+		return refresh(ctx, r, in, before)
 	}
 	body, err := open()
 	if err != nil {
@@ -66,12 +81,49 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	return e.restore(ctx, r, in, before, body)
 }
 
+// Has tells whether a path holds the blob of the given time, or a newer one.
+func (e *Engine) Has(ctx context.Context, repository, path string, created time.Time) (bool, error) {
+	r := e.state.Load().find(repository)
+	if r == nil {
+		return false, nil
+	}
+	a, err := r.content.Asset(ctx, path)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !a.BlobCreated.Before(created), err
+}
+
+// refresh takes over what changed on the other server beside the blob: downloads and what the upstream said.
+func refresh(ctx context.Context, r *repo, in Restored, before *catalog.Asset) (RestoreOutcome, error) {
+	a := *before
+	if in.LastDownloaded.After(a.LastDownloaded) {
+		a.LastDownloaded = in.LastDownloaded
+	}
+	if in.Upstream != nil && (a.Upstream == nil || in.Upstream.Verified.Truncate(time.Millisecond).After(a.Upstream.Verified)) {
+		a.Upstream = in.Upstream
+	}
+	if a.LastDownloaded.Equal(before.LastDownloaded) && a.Upstream == before.Upstream {
+		return RestoreKept, nil
+	}
+	err := r.content.Put(ctx, &a, catalog.PutOptions{If: catalog.PutIfVersion})
+	if errors.Is(err, catalog.ErrConflict) { // somebody else changed the path meanwhile: that is newer
+		return RestoreKept, nil
+	}
+	return RestoreUpdated, err
+}
+
 // restore stores the body after it was found to be newer than what is there.
 func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
-	item := r.format.Classify(r.view, in.Path)
+	item := formats.Item{Path: in.Path, AssetKind: in.Kind, Component: in.Component}
+	if r.format != nil {
+		item = r.format.Classify(r.view, in.Path)
+	}
 	if item.Path == "" {
 		item.Path = in.Path
 	}
+	item.MD5 = item.MD5 || in.Digests.MD5 != ""
+	item.SHA512 = item.SHA512 || in.Digests.SHA512 != ""
 	w, err := e.newBlob(ctx, r, item, max(in.Size, 0))
 	if err != nil {
 		return 0, err
@@ -81,13 +133,11 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 		return 0, fmt.Errorf("restore %s: %w", in.Path, err)
 	}
 	info, err := w.Finish()
-	switch {
-	case err != nil:
+	if err == nil {
+		err = in.check(info)
+	}
+	if err != nil {
 		return 0, err
-	case in.Size >= 0 && info.Size != in.Size:
-		return 0, fmt.Errorf("restore %s: %w: %d bytes, promised %d", in.Path, ErrDigest, info.Size, in.Size)
-	case in.SHA1 != "" && !strings.EqualFold(info.Digests.SHA1, in.SHA1):
-		return 0, fmt.Errorf("restore %s: %w: SHA-1 %s, promised %s", in.Path, ErrDigest, info.Digests.SHA1, in.SHA1)
 	}
 	if describer, ok := r.format.(formats.Describer); ok {
 		item = describer.Describe(ctx, r.view, item, w, info)
@@ -101,24 +151,82 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	if info, err = w.Commit(ctx); err != nil {
 		return 0, err
 	}
+	return e.record(ctx, r, in.asset(r, item, info), in.options(item, before))
+}
+
+// check compares a body with what was promised.
+func (in *Restored) check(info blob.Info) error {
+	if in.Size >= 0 && info.Size != in.Size {
+		return fmt.Errorf("restore %s: %w: %d bytes, promised %d", in.Path, ErrDigest, info.Size, in.Size)
+	}
+	for _, d := range []struct{ name, promised, found string }{
+		{"SHA-1", in.Digests.SHA1, info.Digests.SHA1}, {"SHA-256", in.Digests.SHA256, info.Digests.SHA256},
+		{"SHA-512", in.Digests.SHA512, info.Digests.SHA512}, {"MD5", in.Digests.MD5, info.Digests.MD5},
+	} {
+		if d.promised != "" && !strings.EqualFold(d.promised, d.found) {
+			return fmt.Errorf("restore %s: %w: %s %s, promised %s", in.Path, ErrDigest, d.name, d.found, d.promised)
+		}
+	}
+	return nil
+}
+
+// asset makes the record.
+func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.Asset {
 	a := &catalog.Asset{
-		Path: item.Path, Kind: item.AssetKind, Component: item.Component, Format: item.Attributes,
+		Path: item.Path, Kind: item.AssetKind, Component: item.Component, Format: merged(in.Attributes, item.Attributes),
 		Blob: catalog.BlobRef{Store: r.store.def.Name, Hash: info.Hash}, Size: info.Size, Digests: info.Digests,
-		ContentType: in.ContentType, Created: in.BlobCreated, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobCreated,
+		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobCreated,
 		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Upstream: in.Upstream,
+	}
+	if a.Created.IsZero() {
+		a.Created = in.BlobCreated
 	}
 	if r.def.Kind == formats.Cache && a.Upstream == nil {
 		a.Upstream = &catalog.Upstream{LastModified: in.BlobCreated, Verified: in.BlobCreated}
 	}
-	outcome, options := RestoreNew, catalog.PutOptions{
-		If: catalog.PutIfAbsent, ComponentKind: item.ComponentKind, ComponentAttributes: item.ComponentAttributes,
+	return a
+}
+
+// options says how the record takes the place of the one before, nil when there is none.
+func (in *Restored) options(item formats.Item, before *catalog.Asset) putAfter {
+	options := catalog.PutOptions{
+		If: catalog.PutIfAbsent, ComponentKind: item.ComponentKind, ComponentAttributes: merged(in.ComponentAttributes, item.ComponentAttributes),
 	}
-	if before != nil {
-		outcome, options.If, a.Version = RestoreReplaced, catalog.PutIfVersion, before.Version
+	if in.ComponentKind != "" {
+		options.ComponentKind = in.ComponentKind
 	}
-	err = r.content.Put(ctx, a, options)
+	if before == nil {
+		return putAfter{PutOptions: options}
+	}
+	options.If = catalog.PutIfVersion
+	return putAfter{options, before.Version}
+}
+
+// putAfter is how a record is put: with which options, and after which version.
+type putAfter struct {
+	catalog.PutOptions
+	version uint64
+}
+
+// merged gives what is in either map; of a key in both what the second says.
+func merged(first, second map[string]string) map[string]string {
+	if len(first) == 0 {
+		return second
+	}
+	all := maps.Clone(first)
+	maps.Copy(all, second)
+	return all
+}
+
+// record stores the record of a restored asset.
+func (e *Engine) record(ctx context.Context, r *repo, a *catalog.Asset, options putAfter) (RestoreOutcome, error) {
+	outcome := RestoreNew
+	if options.If == catalog.PutIfVersion {
+		outcome, a.Version = RestoreReplaced, options.version
+	}
+	err := r.content.Put(ctx, a, options.PutOptions)
 	if errors.Is(err, catalog.ErrConflict) { // another blob of this path was restored meanwhile
-		return e.settle(ctx, r, a, options)
+		return e.settle(ctx, r, a, options.PutOptions)
 	}
 	return outcome, err
 }

@@ -4,7 +4,7 @@
 // killed at any moment and run again, and ends the same; a second run adds nothing; every body is checked against the source's own
 // checksum before it becomes visible; what fails is listed with path and reason and does not stop the rest.
 //
-//	plan, err := importer.Prepare(ctx, engine, source, importer.Options{})
+//	plan, err := importer.Prepare(ctx, target, source, importer.Options{})
 //	plan.Print(os.Stdout)
 //	report, err := plan.Run(ctx, meter)
 package importer
@@ -12,21 +12,36 @@ package importer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
+	"entrepot/app/access"
+	"entrepot/app/kept"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
 	"entrepot/formats"
 	"entrepot/migrate/inventory"
+	"entrepot/storage/kv"
 )
+
+// Target is the server that is imported into. All members are required.
+type Target struct {
+	Engine  *repository.Engine
+	Access  *access.Service
+	Records *kept.Store // takes what the server has no place for
+	Store   *kv.Store   // keeps the journal of what was imported
+	Sealer  Sealer
+}
 
 // Options tune an import. The zero value is a good default.
 type Options struct {
 	Actor     string            // who the made repositories are said to be made by; default "system"
-	BlobStore string            // blob store of repositories that are made; default "default"
+	BlobStore string            // blob store of repositories whose own is not known; default "default"
 	Formats   map[string]string // format by repository, over what a source guesses
 	Workers   int               // assets copied at once; default 8
 }
@@ -34,15 +49,20 @@ type Options struct {
 // Plan is what an import would do.
 type Plan struct {
 	Origin       string       `json:"origin"`
+	Settings     []Section    `json:"settings,omitempty"`
 	Repositories []Repository `json:"repositories"`
-	Assets       int64        `json:"assets"` // that are to come over
-	Bytes        int64        `json:"bytes"`
+	Assets       int64        `json:"assets"`    // that the source has and that come over
+	Bytes        int64        `json:"bytes"`     // of these
+	NewAssets    int64        `json:"newAssets"` // that are not here yet, or older
+	NewBytes     int64        `json:"newBytes"`  // of these: what the import needs on disk at most
 	Notes        []string     `json:"notes,omitempty"`
 
-	engine *repository.Engine
-	source inventory.Source
-	opts   Options
-	wanted map[string]bool // repositories whose assets come over
+	target  Target
+	source  inventory.Source
+	opts    Options
+	journal *journal
+	todo    []*setting
+	wanted  map[string]bool // repositories whose assets come over
 }
 
 // Repository is one line of a plan.
@@ -55,7 +75,7 @@ type Repository struct {
 	Action Action `json:"action"`
 	Why    string `json:"why,omitempty"`
 
-	definition *repository.Definition // when it is to be made
+	setting *setting // when the definition is to be written
 }
 
 // Action is what happens to a repository.
@@ -64,17 +84,18 @@ type Action string
 // The actions.
 const (
 	ActionCreate Action = "create" // it is made and filled
+	ActionChange Action = "change" // it is there, and its settings and content become those of the source
 	ActionFill   Action = "fill"   // it is there and gets the content
 	ActionSkip   Action = "skip"   // it stays behind
 )
 
-// Prepare reads the source's inventory and decides what is to be done. It writes nothing.
-func Prepare(ctx context.Context, engine *repository.Engine, source inventory.Source, opts Options) (*Plan, error) {
+// Prepare reads the source's inventory, compares it with what is here and decides what is to be done. It writes nothing.
+func Prepare(ctx context.Context, target Target, source inventory.Source, opts Options) (*Plan, error) {
 	if opts.Actor == "" {
 		opts.Actor = "system"
 	}
 	if opts.BlobStore == "" {
-		opts.BlobStore = "default"
+		opts.BlobStore = repository.DefaultBlobStore
 	}
 	if opts.Workers <= 0 {
 		opts.Workers = 8
@@ -83,36 +104,133 @@ func Prepare(ctx context.Context, engine *repository.Engine, source inventory.So
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, engine: engine, source: source, opts: opts, wanted: make(map[string]bool)}
-	for _, r := range inv.Repositories {
-		line := p.decide(r)
-		p.Repositories = append(p.Repositories, line)
-		if line.Action != ActionSkip {
-			p.wanted[r.Name] = true
-			p.Assets += r.Assets
-			p.Bytes += r.Bytes
-		}
+	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
+	p.journal = &journal{store: target.Store, sealer: target.Sealer, origin: inv.SystemID}
+	if err := p.compare(ctx, inv); err != nil {
+		return nil, fmt.Errorf("import: %w", err)
 	}
 	return p, nil
 }
 
-func (p *Plan) decide(r inventory.Repository) Repository {
+// compare finds what is new and what changed.
+func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
+	if err := p.journal.open(ctx); err != nil {
+		return err
+	}
+	p.todo = p.settings(inv)
+	for _, s := range p.todo {
+		var err error
+		if s.known, s.same, err = p.journal.state(ctx, s); err != nil {
+			return err
+		}
+	}
+	p.Settings = sections(p.todo)
+	for _, b := range inv.BlobStores {
+		if b.Note != "" {
+			p.Notes = append(p.Notes, fmt.Sprintf("Blob store %s: %s.", b.Name, b.Note))
+		}
+	}
+	for _, r := range inv.Repositories {
+		line, err := p.decide(ctx, inv, r)
+		if err != nil {
+			return err
+		}
+		if r.Note != "" {
+			p.Notes = append(p.Notes, fmt.Sprintf("Repository %s: %s.", r.Name, r.Note))
+		}
+		p.Repositories = append(p.Repositories, line)
+		if p.wanted[r.Name] {
+			p.Assets += r.Assets
+			p.Bytes += r.Bytes
+		}
+	}
+	return p.compareAssets(ctx)
+}
+
+// compareAssets counts what is not here yet.
+func (p *Plan) compareAssets(ctx context.Context) error {
+	for a, err := range p.source.Assets(ctx) {
+		var problem *inventory.Problem
+		if errors.As(err, &problem) { // the run reports it
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !p.wanted[a.Repository] {
+			continue
+		}
+		have, err := p.target.Engine.Has(ctx, a.Repository, a.Path, a.BlobCreated.Truncate(time.Millisecond))
+		if err != nil {
+			return err
+		}
+		if !have {
+			p.NewAssets++
+			p.NewBytes += max(a.Size, 0)
+		}
+	}
+	return nil
+}
+
+// decide says what becomes of a repository, and whether its assets come over.
+func (p *Plan) decide(ctx context.Context, inv *inventory.Inventory, r inventory.Repository) (Repository, error) {
+	if r.Guessed {
+		line := p.decideGuessed(r)
+		p.wanted[r.Name] = line.Action != ActionSkip
+		return line, nil
+	}
+	d := r.Definition
+	line := Repository{Name: d.Name, Format: d.Format, Kind: string(d.Kind), Assets: r.Assets, Bytes: r.Bytes, Action: ActionSkip, Why: r.Skip}
+	if r.Skip != "" {
+		return line, nil
+	}
+	present, there := p.target.Engine.Lookup(d.Name)
+	if there && (present.Format != d.Format || present.Kind != d.Kind) {
+		line.Why = fmt.Sprintf("is a %s %s here", present.Format, present.Kind)
+		return line, nil
+	}
+	s := p.repositorySetting(d)
+	_, same, err := p.journal.state(ctx, s)
+	switch {
+	case err != nil:
+		return line, err
+	case there && same:
+		line.Action = ActionFill
+	case there:
+		line.Action, line.setting = ActionChange, s
+	default:
+		line.Action, line.setting = ActionCreate, s
+	}
+	if !p.target.Engine.Served(d.Format) {
+		line.Why = fmt.Sprintf("format %s is not served yet: the repository is kept and answers once it is", d.Format)
+	}
+	if !holdsContent(d) {
+		return line, nil
+	}
+	if err := usable(inv, p.target.Engine, d.BlobStore); err != nil {
+		line.Why = err.Error()
+		return line, nil
+	}
+	p.wanted[d.Name] = true
+	return line, nil
+}
+
+// decideGuessed decides on a repository of which the source knows little more than the name.
+func (p *Plan) decideGuessed(r inventory.Repository) Repository {
 	d := r.Definition
 	if format := p.opts.Formats[d.Name]; format != "" {
 		d.Format, d.Settings, r.Skip = format, nil, ""
 	}
 	line := Repository{Name: d.Name, Format: d.Format, Kind: string(d.Kind), Assets: r.Assets, Bytes: r.Bytes, Action: ActionSkip}
-	present, there := p.engine.Lookup(d.Name)
+	present, there := p.target.Engine.Lookup(d.Name)
 	if there {
 		line.Format, line.Kind = present.Format, string(present.Kind)
 	}
 	switch {
 	case there && present.Kind == formats.Proxy:
 		line.Why = "is a proxy (group) here: what it holds is derived from its members"
-	case there && !p.engine.Served(present.Format), !there && !p.engine.Served(d.Format):
+	case there && !p.target.Engine.Served(present.Format), !there && !p.target.Engine.Served(d.Format):
 		line.Why = fmt.Sprintf("format %s is not available", line.Format)
-	case there && !r.Guessed && present.Format != d.Format:
-		line.Why = fmt.Sprintf("is a %s repository here, and %s there", present.Format, d.Format)
 	case there:
 		line.Action = ActionFill
 	case r.Skip != "":
@@ -122,9 +240,14 @@ func (p *Plan) decide(r inventory.Repository) Repository {
 		if d.BlobStore == "" {
 			d.BlobStore = p.opts.BlobStore
 		}
-		line.definition = &d
+		line.setting = p.repositorySetting(d)
 	}
 	return line
+}
+
+// Brings tells whether a user of the old server comes over.
+func (p *Plan) Brings(source, user string) bool {
+	return slices.ContainsFunc(p.todo, func(s *setting) bool { return s.section == sectionUsers && s.name == source+"/"+user })
 }
 
 // Print writes the plan as a table for people.
@@ -139,7 +262,8 @@ func (p *Plan) Print(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t\n", r.Name, r.Format, r.Kind, r.Assets, progress.Bytes(r.Bytes), action)
 	}
-	fmt.Fprintf(t, "total\t\t\t%d\t%s\t\t\n", p.Assets, progress.Bytes(p.Bytes))
+	fmt.Fprintf(t, "total\t\t\t%d\t%s\tof which new or newer: %d, %s\t\n", p.Assets, progress.Bytes(p.Bytes), p.NewAssets, progress.Bytes(p.NewBytes))
+	p.printSettings(t)
 	for _, note := range p.Notes {
 		fmt.Fprintf(t, "\nNote: %s", note)
 	}
@@ -147,6 +271,20 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintln(t)
 	}
 	return t.Flush()
+}
+
+func (p *Plan) printSettings(t io.Writer) {
+	if len(p.Settings) == 0 {
+		return
+	}
+	fmt.Fprintln(t, "\nSETTINGS\tTOTAL\tNEW\tCHANGED\t\t\t")
+	for _, s := range p.Settings {
+		remark := ""
+		if s.Kept {
+			remark = "kept, not active yet"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t\t%s\t\n", s.Name, s.Total, s.New, s.Changed, remark)
+	}
 }
 
 // JSON writes the plan for programs.

@@ -16,6 +16,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/migrate/inventory"
 	"entrepot/storage/blob"
+	"entrepot/storage/kv"
 )
 
 // maxListed is how many failures a report lists one by one; the rest are counted.
@@ -25,8 +26,11 @@ const maxListed = 10_000
 type Report struct {
 	Origin   string        `json:"origin"`
 	Created  []string      `json:"created,omitempty"` // repositories made
+	Changed  []string      `json:"changed,omitempty"` // repositories whose settings were replaced
+	Settings int64         `json:"settings"`          // written, repositories not counted
 	New      int64         `json:"new"`               // assets that were not there
 	Replaced int64         `json:"replaced"`          // assets that were older here
+	Updated  int64         `json:"updated"`           // assets that were here, and of which more is known now
 	Kept     int64         `json:"kept"`              // assets that were here already
 	Skipped  int64         `json:"skipped"`           // assets of repositories that stay behind
 	Failed   int64         `json:"failed"`
@@ -35,16 +39,20 @@ type Report struct {
 	Duration time.Duration `json:"durationNanoseconds"`
 }
 
-// Failure is one asset that did not come over.
+// Failure is one asset or setting that did not come over.
 type Failure struct {
+	Setting    string `json:"setting,omitempty"` // section and name
 	Repository string `json:"repository,omitempty"`
 	Path       string `json:"path,omitempty"`
-	Blob       string `json:"blob"`
+	Blob       string `json:"blob,omitempty"`
 	Reason     string `json:"reason"`
 }
 
 // String gives the failure as one line.
 func (f Failure) String() string {
+	if f.Setting != "" {
+		return f.Setting + ": " + f.Reason
+	}
 	return (&inventory.Problem{Repository: f.Repository, Path: f.Path, Blob: f.Blob, Reason: f.Reason}).Error()
 }
 
@@ -54,12 +62,11 @@ func (p *Plan) Run(ctx context.Context, meter *progress.Meter) (*Report, error) 
 	begin := time.Now()
 	run := &run{plan: p, meter: meter, report: &Report{Origin: p.Origin}}
 	meter.Total(p.Assets, p.Bytes)
-	err := run.repositories(ctx)
-	if err == nil {
-		err = run.assets(ctx)
-	}
+	err := run.all(ctx)
 	run.report.Duration = time.Since(begin)
-	slices.SortFunc(run.report.Failures, func(a, b Failure) int { return strings.Compare(a.Blob, b.Blob) })
+	slices.SortFunc(run.report.Failures, func(a, b Failure) int {
+		return strings.Compare(a.Setting+a.Repository+a.Path+a.Blob, b.Setting+b.Repository+b.Path+b.Blob)
+	})
 	if err != nil {
 		return run.report, fmt.Errorf("import: %w", err)
 	}
@@ -73,15 +80,61 @@ type run struct {
 	report *Report
 }
 
-func (r *run) repositories(ctx context.Context) error {
-	for _, line := range r.plan.Repositories {
-		if line.Action != ActionCreate {
+// all writes settings first, so that a path is never served to somebody who may not have it.
+func (r *run) all(ctx context.Context) error {
+	if err := r.plan.journal.begin(ctx); err != nil {
+		return err
+	}
+	for _, s := range r.plan.todo {
+		if s.same {
 			continue
 		}
-		if err := r.plan.engine.Create(ctx, *line.definition, r.plan.opts.Actor); err != nil {
-			return fmt.Errorf("make repository %s: %w", line.Name, err)
+		if ok, err := r.setting(ctx, s); err != nil {
+			return err
+		} else if ok {
+			r.report.Settings++
 		}
-		r.report.Created = append(r.report.Created, line.Name)
+	}
+	if err := r.repositories(ctx); err != nil {
+		return err
+	}
+	return r.assets(ctx)
+}
+
+// setting writes one setting and remembers it. Its error is not nil only when nothing more can be written.
+func (r *run) setting(ctx context.Context, s *setting) (bool, error) {
+	err := s.write(ctx)
+	if err == nil {
+		err = r.plan.journal.enter(ctx, s)
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, kv.ErrNoSpace), errors.Is(err, kv.ErrReadOnly):
+		return false, err
+	}
+	r.fail(Failure{Setting: s.section + "/" + s.name, Reason: err.Error()})
+	return false, nil
+}
+
+func (r *run) repositories(ctx context.Context) error {
+	for _, line := range r.plan.Repositories {
+		if line.setting == nil {
+			continue
+		}
+		ok, err := r.setting(ctx, line.setting)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			delete(r.plan.wanted, line.Name)
+		case line.Action == ActionCreate:
+			r.report.Created = append(r.report.Created, line.Name)
+		default:
+			r.report.Changed = append(r.report.Changed, line.Name)
+		}
 	}
 	return nil
 }
@@ -111,7 +164,7 @@ func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 		var problem *inventory.Problem
 		switch {
 		case errors.As(err, &problem):
-			r.fail(Failure{problem.Repository, problem.Path, problem.Blob, problem.Reason})
+			r.fail(Failure{Repository: problem.Repository, Path: problem.Path, Blob: problem.Blob, Reason: problem.Reason})
 			continue
 		case err != nil:
 			return err
@@ -131,17 +184,19 @@ func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 // asset brings one asset over. Its error is not nil only when nothing more can be brought over.
 func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 	restored := repository.Restored{
-		Path: a.Path, ContentType: a.ContentType, Size: a.Size, SHA1: a.Digests.SHA1, BlobCreated: a.BlobCreated,
-		LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created,
+		BlobCreated: a.BlobCreated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
+		ComponentAttributes: a.ComponentAttributes,
 	}
-	outcome, err := r.plan.engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
+	outcome, err := r.plan.target.Engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, blob.ErrNoSpace), errors.Is(err, blob.ErrReadOnly):
 		return err
 	case err != nil:
-		r.fail(Failure{a.Repository, a.Path, a.Blob, reason(err)})
+		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: reason(err)})
 	default:
 		r.count(func(rep *Report) { rep.add(outcome, a.Size) })
 	}
@@ -162,6 +217,9 @@ func (rep *Report) add(outcome repository.RestoreOutcome, size int64) {
 		rep.New++
 	case repository.RestoreReplaced:
 		rep.Replaced++
+	case repository.RestoreUpdated:
+		rep.Updated++
+		return
 	case repository.RestoreKept:
 		rep.Kept++
 		return
@@ -194,7 +252,9 @@ func (rep *Report) Print(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "imported %d new and %d newer assets (%s) in %s; %d were here already, %d stay behind, %d failed\n",
-		rep.New, rep.Replaced, progress.Bytes(rep.Bytes), rep.Duration.Round(time.Millisecond), rep.Kept, rep.Skipped, rep.Failed)
+	_, err := fmt.Fprintf(w, "imported %d new and %d newer assets (%s), %d repositories and %d settings in %s; "+
+		"%d assets were here already (%d with news), %d stay behind, %d failures\n",
+		rep.New, rep.Replaced, progress.Bytes(rep.Bytes), len(rep.Created)+len(rep.Changed), rep.Settings, rep.Duration.Round(time.Millisecond),
+		rep.Kept+rep.Updated, rep.Updated, rep.Skipped, rep.Failed)
 	return err
 }

@@ -1,18 +1,22 @@
 // Package inventory is the neutral description of what an old server holds. Every source (a blob store alone, a stopped data
 // directory, a living server) produces it; one importer writes it. It uses the project's own words: hosted, cache, proxy.
 //
-// The small things (repositories and what hangs on them) are one value; the assets, which may be millions, are a stream.
+// The small things (repositories and what hangs on them, accounts, settings) are one value; the assets, which may be millions, are
+// a stream.
 package inventory
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
 	"time"
 
+	"entrepot/app/access"
 	"entrepot/app/repository"
 	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
 )
 
 // Source is an old server, opened for reading only.
@@ -28,11 +32,25 @@ type Source interface {
 
 // Inventory is what a source holds beside assets.
 type Inventory struct {
-	Origin       string // what was read, for people
+	Origin   string // what was read, for people
+	SystemID string // identity of the old installation, "" when the source does not tell
+
+	BlobStores   []BlobStore
+	RoutingRules []repository.RoutingRule
 	Repositories []Repository
-	Assets       int64 // how many the stream will deliver
-	Bytes        int64 // and their size together
-	Notes        []string
+	Access       Access
+	Records      []Record
+
+	Assets int64 // how many the stream will deliver
+	Bytes  int64 // and their size together
+	Notes  []string
+}
+
+// BlobStore is a blob store of the old server.
+type BlobStore struct {
+	repository.BlobStore
+	Bytes int64  // of the assets whose blobs lie in it
+	Note  string // what an administrator should know, "" for nothing
 }
 
 // Repository is a repository of the old server.
@@ -40,8 +58,36 @@ type Repository struct {
 	repository.Definition
 	Guessed bool   // the source knows only its name; format and kind were guessed from the content
 	Skip    string // why it cannot come over; "" when it can
+	Note    string // what an administrator should know, "" for nothing
 	Assets  int64
 	Bytes   int64
+}
+
+// Access is who may do what on the old server. All of it is kept as it was there, password hashes included.
+type Access struct {
+	Selectors   []access.Selector
+	Privileges  []access.Privilege
+	Roles       []access.RoleInput
+	Users       []access.ImportedUser
+	Tokens      []Token
+	Anonymous   *access.Anonymous // nil when the source does not tell
+	Realms      []string          // the active ones in order; nil when the source does not tell
+	DefaultRole string            // of every signed-in user, "" for none
+}
+
+// Token is a key that its owner's clients have in their settings.
+type Token struct {
+	access.Token
+	Text repository.Secret // as clients send it, without the domain before it
+}
+
+// Record is a setting that has no place in the server yet, kept for the day it has one.
+type Record struct {
+	Section string // what kind of setting: "cleanup-policies", "tasks", "email" …
+	Name    string // unique in the section
+	Value   json.RawMessage
+	// Secrets are members of Value by their path ("proxy.http.authentication.password"); Value does not hold them.
+	Secrets map[string]repository.Secret
 }
 
 // Asset is a path of the old server with where its bytes lie.
@@ -53,10 +99,18 @@ type Asset struct {
 	Digests     blob.Digests
 	ContentType string
 
+	Created        time.Time // when the path was first stored; zero when the source does not say
 	BlobCreated    time.Time
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
+
+	Kind                string // the format's word for what it is
+	Attributes          map[string]string
+	Component           *catalog.Coordinates
+	ComponentKind       string
+	ComponentAttributes map[string]string
+	Upstream            *catalog.Upstream // of caches
 }
 
 // Problem is why one asset does not come over.

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"entrepot/app/access"
+	"entrepot/app/config"
+	"entrepot/app/progress"
+	"entrepot/migrate/datadir"
+	"entrepot/migrate/importer"
+)
+
+type importNexusCmd struct {
+	shared
+	importFlags
+	Folder       string            `arg:"" help:"The old server's data directory: the one that holds db, blobs and etc." type:"existingdir"`
+	Database     string            `help:"Read this backup zip or SQL script instead of db/nexus.mv.db." type:"existingfile" placeholder:"FILE"`
+	SecretsKey   string            `help:"The old server's secrets file, if it is not where its settings say." type:"existingfile" placeholder:"FILE"`
+	Phrase       string            `help:"The old server's master phrase file, if it is not where its settings say." type:"existingfile" placeholder:"FILE"`
+	Property     map[string]string `help:"A property that the old server was given on its command line." placeholder:"NAME=VALUE" mapsep:"none"`
+	MapBlobs     map[string]string `help:"Where folders of blob stores are now." placeholder:"OLD=NEW" mapsep:"none"`
+	ForceVersion bool              `help:"Read a database of a release that is not known."`
+	Workers      int               `help:"Assets that are copied at once." default:"8"`
+}
+
+// Help gives an example.
+func (importNexusCmd) Help() string {
+	return `Brings a stopped Nexus 3.71 or newer over from its data directory: blob stores, repositories, rules, users with their passwords,
+roles, privileges, tokens, and all content. The directory itself is never changed. Secrets are opened with the keys that its settings
+name; if some cannot be opened, they are listed and nothing is imported. Every body is checked against the checksums in the database.
+
+Killed at any moment and run again, the import goes on. Run again after the old server ran on, it brings the difference: what changed
+there since; what was changed here stays. The server must not run on the data folder meanwhile.
+
+Examples:
+
+  entrepot import nexus --data ./data --plan /old/sonatype-work/nexus3
+  entrepot import nexus --data ./data /old/sonatype-work/nexus3
+  entrepot import nexus --data ./data --secrets-key /etc/nexus-secret-keys.json --map-blobs /mnt/blobs=/old/blobs /old/sonatype-work/nexus3`
+}
+
+// Run imports.
+func (c *importNexusCmd) Run(env *environment) (err error) {
+	source, err := datadir.Open(env.ctx, c.Folder, &datadir.Options{
+		Database: c.Database, SecretsFile: c.SecretsKey, PhraseFile: c.Phrase, Properties: c.Property, Moved: c.MapBlobs, ForceVersion: c.ForceVersion,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	if _, err := source.Describe(env.ctx); err != nil { // before a data folder is made
+		return err
+	}
+	a, done, err := c.openTarget(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers})
+	if err != nil {
+		return err
+	}
+	if err := c.show(env, plan); err != nil || c.Plan {
+		return err
+	}
+	if err := a.checkSpace(plan.NewBytes); err != nil {
+		return err
+	}
+	if err := c.run(env, plan); err != nil {
+		return err
+	}
+	if plan.Brings(access.SourceLocal, access.UserAdmin) {
+		a.removeFirstPassword()
+	}
+	return nil
+}
+
+// openTarget opens the data folder. A new one gets no repositories but the old server's. A plan for one that does not exist is made
+// against an empty one, so that it leaves nothing behind.
+func (c *importNexusCmd) openTarget(env *environment) (*appliance, func() error, error) {
+	cfg, err := c.load(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	temporary := ""
+	if _, err := os.Stat(cfg.Data); c.Plan && errors.Is(err, os.ErrNotExist) {
+		if temporary, err = os.MkdirTemp("", "entrepot-plan-*"); err != nil {
+			return nil, nil, fmt.Errorf("plan: %w", err)
+		}
+	}
+	a, done, err := c.open(env, true, func(cfg *config.Config) {
+		cfg.SkipDefaultRepositories = true
+		if temporary != "" {
+			cfg.Data = temporary
+		}
+	})
+	if temporary == "" {
+		return a, done, err
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(temporary))
+	}
+	return a, func() error { return errors.Join(done(), os.RemoveAll(temporary)) }, nil
+}
+
+// reserve is what an import leaves free on the disk for records and logs.
+const reserve = 256 << 20
+
+// checkSpace refuses an import that the disk cannot take.
+func (a *appliance) checkSpace(needed int64) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(a.cfg.Data, &s); err != nil {
+		return fmt.Errorf("import: free space of %s: %w", a.cfg.Data, err)
+	}
+	if free := int64(s.Bavail) * int64(s.Bsize); needed > 0 && free < needed+reserve {
+		return fmt.Errorf("import: not enough space in %s: needed are up to %s and %s in reserve, free are %s", a.cfg.Data,
+			progress.Bytes(needed), progress.Bytes(reserve), progress.Bytes(free))
+	}
+	return nil
+}
