@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// ErrClosed reports the use of a Writer or Reader that has been closed, committed or discarded.
+// ErrClosed reports the use of a Writer or Reader that has been closed, committed or discarded, or of a driver that has been closed.
 var ErrClosed = errors.New("blob: closed")
 
 // maxEmptyReads is how many reads without bytes and without error ReadFrom bears with.

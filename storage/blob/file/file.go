@@ -98,6 +98,9 @@ type Driver struct {
 	spools       atomic.Uint64 // gives files in tmp their names
 	content      coalescer     // syncs of the folder of folders
 	folders      [fanOut]folder
+
+	life   sync.RWMutex // held for reading by a Commit, so that Close waits for it
+	closed bool
 }
 
 // folder is one of those below content.
@@ -123,17 +126,21 @@ func Open(dir string, opts *Options) (*Driver, error) {
 	return d, nil
 }
 
-// Close makes the folder free for another process. Spools and objects that are still open stay readable; nothing may be committed
-// any more.
+// Close waits for commits that run and makes the folder free for another process. Spools and objects that are still open stay
+// readable; nothing can be committed any more.
 func (d *Driver) Close() error {
+	d.life.Lock()
+	defer d.life.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
 	var errs []error
 	if d.journal != nil {
 		errs = append(errs, d.journal.close())
-		d.journal = nil
 	}
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())
-		d.lock = nil
 	}
 	return errors.Join(errs...)
 }

@@ -25,7 +25,7 @@ func die(t testing.TB, d *Driver) {
 	if err := errors.Join(d.journal.closeFiles(), d.lock.Close()); err != nil {
 		t.Fatal(err)
 	}
-	d.journal, d.lock = nil, nil
+	d.closed = true
 }
 
 // removeContent takes all files of blobs away.

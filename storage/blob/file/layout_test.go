@@ -37,6 +37,33 @@ func TestSecondServerIsRefused(t *testing.T) {
 	openWith(t, dir, nil)
 }
 
+// Who is late at the end of the process gets an error, and nothing is written behind the back of the next process.
+func TestNothingIsCommittedAfterClose(t *testing.T) {
+	dir := t.TempDir()
+	d := openWith(t, dir, nil)
+	var writers []*blob.Writer
+	for _, size := range []int{100, 300 << 10} {
+		w, err := blob.New("test", d, nil).Create(t.Context(), blob.WriteOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(blobtest.Body(size, 1)); err != nil {
+			t.Fatal(err)
+		}
+		writers = append(writers, w)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range writers {
+		if _, err := w.Commit(t.Context()); !errors.Is(err, blob.ErrClosed) {
+			t.Errorf("commit: %v", err)
+		}
+		w.Discard()
+	}
+	wantOnly(t, openWith(t, dir, nil))
+}
+
 func TestForeignFolderIsRefusedAndLeftAlone(t *testing.T) {
 	for name, text := range map[string]string{
 		"notes.txt": "mine",

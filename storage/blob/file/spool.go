@@ -105,6 +105,11 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 // Commit makes the bytes durable and gives them their name. When it fails after the bytes are safe, the blob may stay or come back,
 // as one that nobody refers to.
 func (s *spool) Commit(_ context.Context, h blob.Hash) error {
+	s.driver.life.RLock()
+	defer s.driver.life.RUnlock()
+	if s.driver.closed {
+		return blob.ErrClosed
+	}
 	if s.file == nil {
 		err := s.commitSmall(h)
 		if !errors.Is(err, errJournalOff) {
@@ -179,7 +184,10 @@ func (s *spool) Close() error {
 		return nil
 	}
 	err := s.file.Close()
-	if !s.committed {
+	s.driver.life.RLock()
+	defer s.driver.life.RUnlock()
+	// Once the driver is closed the name may be that of another process's spool.
+	if !s.committed && !s.driver.closed {
 		err = errors.Join(err, s.driver.disk.remove(s.name))
 	}
 	return err
