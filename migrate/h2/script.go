@@ -52,6 +52,7 @@ type scriptIndexer struct {
 	byName    map[string]*Table
 	rows      map[*Table]int64 // rows seen
 	announced map[string]int64 // rows that comments speak of
+	last      *Table           // table of the INSERT before, unless something else followed it
 	lobs      int64            // where the pieces begin that no INSERT has followed yet; 0 when there are none
 }
 
@@ -65,11 +66,13 @@ func (x *scriptIndexer) run() error {
 		switch {
 		case t.kind == tokenEnd:
 			return x.finish()
-		case t.is("CREATE"):
-			err = x.create()
 		case t.is("INSERT"):
 			err = x.insert(t.offset)
+		case t.is("CREATE"):
+			x.last = nil
+			err = x.create()
 		default:
+			x.last = nil
 			_, err = x.lexer.skipStatement()
 		}
 		if err != nil {
@@ -140,11 +143,12 @@ func (x *scriptIndexer) insert(start int64) error {
 	if x.lobs != 0 {
 		start, x.lobs = x.lobs, 0
 	}
-	if n := len(t.parts); n > 0 && t.parts[n-1].end == start {
+	if n := len(t.parts); x.last == t {
 		t.parts[n-1].end = x.lexer.offset
 	} else {
 		t.parts = append(t.parts, part{start, x.lexer.offset})
 	}
+	x.last = t
 	return nil
 }
 
