@@ -150,6 +150,11 @@ func (d *Driver) Create(ctx context.Context, size int64) (blob.Spool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	d.life.RLock()
+	defer d.life.RUnlock()
+	if d.closed {
+		return nil, blob.ErrClosed
+	}
 	s := &spool{driver: d}
 	if size <= d.smallLimit {
 		return s, nil

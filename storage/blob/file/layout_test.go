@@ -55,6 +55,9 @@ func TestNothingIsCommittedAfterClose(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := d.Create(t.Context(), 0); !errors.Is(err, blob.ErrClosed) {
+		t.Errorf("create: %v", err)
+	}
 	for _, w := range writers {
 		if _, err := w.Commit(t.Context()); !errors.Is(err, blob.ErrClosed) {
 			t.Errorf("commit: %v", err)
