@@ -70,7 +70,10 @@ func root(t testing.TB) string {
 
 func binary(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(root(t), "bin", "entrepot")
+	path := os.Getenv("ENTREPOT_BINARY")
+	if path == "" {
+		path = filepath.Join(root(t), "bin", "entrepot")
+	}
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v: run make build first", err)
 	}
@@ -237,6 +240,7 @@ func command(t testing.TB, dir string, name string, args ...string) (string, err
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "ENTREPOT_ADMIN_PASSWORD="+adminPassword)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
