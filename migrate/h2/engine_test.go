@@ -3,14 +3,11 @@ package h2_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,25 +15,13 @@ import (
 	"time"
 
 	"entrepot/migrate/h2"
+	"entrepot/migrate/h2/h2test"
 )
 
 // unzipped reads a compressed file of testdata, which Make.java made with the real engines.
 func unzipped(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return h2test.Read(t, filepath.Join("testdata", name))
 }
 
 // dumpedRow is a row as H2 printed it.

@@ -1,89 +1,26 @@
 package h2_test
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"entrepot/migrate/h2"
+	"entrepot/migrate/h2/h2test"
 )
 
-// fixtures are data directories of real servers: one that was stopped, one that was killed inside a transaction, one with other
-// keys, and one of an older release with H2 2.2.224.
-var fixtures = []string{"nexus-3.77-small", "nexus-3.77-unclean", "nexus-3.77-customkey", "nexus-3.71-tiny"}
-
-// fixtureDir finds the recordings beside the repository.
-func fixtureDir(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "..", "shared", "fixtures", "datadirs")
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		t.Skip("NOT TESTED AGAINST REAL SERVERS: the folder shared/fixtures/datadirs is not beside the repository")
-	}
-	return dir
-}
-
-// unpackDatabase writes the database file of a fixture into a folder of the test.
+// unpackDatabase gives the database file of a recorded server.
 func unpackDatabase(t testing.TB, fixture string) string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(fixtureDir(t), fixture+".tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err != nil {
-			t.Fatalf("%s: no database: %v", fixture, err)
-		}
-		if filepath.Base(h.Name) != "nexus.mv.db" {
-			continue
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(t.TempDir(), "nexus.mv.db")
-		if err := os.WriteFile(name, content, 0o400); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-}
-
-// readGzip reads a whole compressed file of a fixture.
-func readGzip(t testing.TB, fixture, name string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join(fixtureDir(t), fixture+".expected", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
+	return filepath.Join(h2test.Unpack(t, fixture, "db"), "db", "nexus.mv.db")
 }
 
 // wantTable is a table as H2 itself read it.
@@ -97,7 +34,7 @@ type wantTable struct {
 func expectedTables(t testing.TB, fixture string) map[string]*wantTable {
 	t.Helper()
 	tables := map[string]*wantTable{}
-	lines := bufio.NewScanner(bytes.NewReader(readGzip(t, fixture, "tables.jsonl.gz")))
+	lines := bufio.NewScanner(bytes.NewReader(h2test.Expected(t, fixture, "tables.jsonl.gz")))
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		var line struct {
@@ -228,7 +165,7 @@ func compareRow(t *testing.T, row h2.Row, want map[string]any) {
 }
 
 func TestFixtureStores(t *testing.T) {
-	for _, fixture := range fixtures {
+	for _, fixture := range h2test.Fixtures() {
 		t.Run(fixture, func(t *testing.T) {
 			db, err := h2.Open(unpackDatabase(t, fixture), nil)
 			if err != nil {
@@ -242,9 +179,9 @@ func TestFixtureStores(t *testing.T) {
 }
 
 func TestFixtureScripts(t *testing.T) {
-	for _, fixture := range fixtures {
+	for _, fixture := range h2test.Fixtures() {
 		t.Run(fixture, func(t *testing.T) {
-			db, err := h2.Open(filepath.Join(fixtureDir(t), fixture+".expected", "db.sql.gz"), nil)
+			db, err := h2.Open(filepath.Join(h2test.Dir(t), fixture+".expected", "db.sql.gz"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

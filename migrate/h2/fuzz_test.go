@@ -2,33 +2,19 @@ package h2
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"testing"
 	"unicode/utf8"
+
+	"entrepot/migrate/h2/h2test"
 )
 
 // sample reads a compressed file of testdata.
 func sample(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return h2test.Read(t, filepath.Join("testdata", name))
 }
 
 // drain reads everything of a database. Errors must be of the kinds that bad input may cause.

@@ -1,16 +1,12 @@
 package secrets_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,56 +14,14 @@ import (
 	"time"
 
 	"entrepot/migrate/h2"
+	"entrepot/migrate/h2/h2test"
 	"entrepot/migrate/secrets"
 )
 
-// fixtureDir finds the recordings beside the repository.
-func fixtureDir(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "..", "shared", "fixtures", "datadirs")
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("NOT TESTED AGAINST REAL SERVERS: the folder shared/fixtures/datadirs is not beside the repository")
-	}
-	return dir
-}
-
-// unpack writes db/, etc/ and keystores/ of a fixture into a folder of the test.
+// unpack gives the parts of a recorded data directory that have to do with secrets.
 func unpack(t testing.TB, fixture string) string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(fixtureDir(t), fixture+".tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return filepath.Join(dir, fixture)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		top := strings.Split(filepath.ToSlash(filepath.Clean(h.Name)), "/")
-		if h.Typeflag != tar.TypeReg || len(top) < 2 || top[1] != "db" && top[1] != "etc" && top[1] != "keystores" {
-			continue
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, filepath.FromSlash(h.Name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, content, 0o400); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return h2test.Unpack(t, fixture, "db", "etc", "keystores")
 }
 
 // expectation is what another program decrypted of the same server.
@@ -97,11 +51,7 @@ type facts struct {
 
 func readJSON(t testing.TB, fixture, name string, into any) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(fixtureDir(t), fixture+".expected", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(content, into); err != nil {
+	if err := json.Unmarshal(h2test.Expected(t, fixture, name), into); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -130,7 +80,7 @@ func openVault(t testing.TB, dir string, opts *secrets.Options) *secrets.Vault {
 }
 
 func TestFixtures(t *testing.T) {
-	for _, fixture := range []string{"nexus-3.77-small", "nexus-3.77-unclean", "nexus-3.77-customkey", "nexus-3.71-tiny"} {
+	for _, fixture := range h2test.Fixtures() {
 		t.Run(fixture, func(t *testing.T) {
 			var want expectation
 			readJSON(t, fixture, "secrets.json", &want)
@@ -308,11 +258,7 @@ func TestTrustedCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(filepath.Join(fixtureDir(t), "nexus-3.77-small.expected", "ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(content)
+	block, _ := pem.Decode(h2test.Expected(t, "nexus-3.77-small", "ca.pem"))
 	for _, c := range survey.Keystore.Trusted {
 		if bytes.Equal(c.DER, block.Bytes) {
 			return

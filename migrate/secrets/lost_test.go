@@ -226,6 +226,21 @@ func TestDistrust(t *testing.T) {
 	}
 }
 
+// dataDir makes a data directory with these files in etc.
+func dataDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "etc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, "etc", name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // TestForms opens settings of releases between the old forms and the new, with keys in both tables.
 func TestForms(t *testing.T) {
 	fixed, err := pbkdf2.Key(sha1.New, "changeme", []byte("changeme"), 1024, 16)
@@ -249,19 +264,12 @@ INSERT INTO "PUBLIC"."LDAP_CONFIGURATION" VALUES
 `, cipherString(t, "changeme", "seven", 7), cipherString(t, "text of b", "eight", 8), cipherString(t, "changeme", "nine", 9),
 		mavenString(t, secrets.DefaultPhrase, "maven", 1), "~"+mavenString(t, "my phrase", "own", 2)+"~",
 		base(seal(t, fixed, []byte(iv), "fixed")), base(seal(t, own, []byte(ownIV), "newest")))
-	dir := t.TempDir()
-	write := func(name, content string) {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("etc/nexus.properties", "nexus.secrets.file=etc/keys.json\nnexus.security.masterPhraseFile=${karaf.data}/etc/phrase\n")
-	write("etc/keys.json", `{"active":"b","keys":[{"id":"a","key":"text of a"},{"id":"b","key":"text of b"}],
-		"fixedEncryption":{"keyId":"b","salt":"salt","iv":"`+ownIV+`","keyIterations":7}}`)
-	write("etc/phrase", "  my phrase\n")
+	dir := dataDir(t, map[string]string{
+		"nexus.properties": "nexus.secrets.file=etc/keys.json\nnexus.security.masterPhraseFile=${karaf.data}/etc/phrase\n",
+		"keys.json": `{"active":"b","keys":[{"id":"a","key":"text of a"},{"id":"b","key":"text of b"}],
+			"fixedEncryption":{"keyId":"b","salt":"salt","iv":"` + ownIV + `","keyIterations":7}}`,
+		"phrase": "  my phrase\n",
+	})
 	keys, err := secrets.ReadKeys(dir, nil)
 	if err != nil {
 		t.Fatal(err)

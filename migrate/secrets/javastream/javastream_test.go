@@ -1,17 +1,14 @@
 package javastream_test
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/hex"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"entrepot/migrate/h2"
+	"entrepot/migrate/h2/h2test"
 	"entrepot/migrate/secrets/javastream"
 )
 
@@ -122,12 +119,8 @@ func TestRefused(t *testing.T) {
 
 // TestFixtureTasks reads the scheduled tasks of real servers.
 func TestFixtureTasks(t *testing.T) {
-	fixtures := filepath.Join("..", "..", "..", "..", "shared", "fixtures", "datadirs")
-	if _, err := os.Stat(fixtures); errors.Is(err, os.ErrNotExist) {
-		t.Skip("NOT TESTED AGAINST REAL SERVERS: the folder shared/fixtures/datadirs is not beside the repository")
-	}
 	for _, name := range []string{"nexus-3.77-small", "nexus-3.71-tiny"} {
-		db, err := h2.Open(unpackDatabase(t, filepath.Join(fixtures, name+".tar.gz")), nil)
+		db, err := h2.Open(filepath.Join(h2test.Unpack(t, name, "db"), "db", "nexus.mv.db"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,37 +152,6 @@ func TestFixtureTasks(t *testing.T) {
 		if n < 3 {
 			t.Errorf("%s: %d tasks", name, n)
 		}
-	}
-}
-
-func unpackDatabase(t *testing.T, archive string) string {
-	t.Helper()
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if filepath.Base(h.Name) != "nexus.mv.db" {
-			continue
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(t.TempDir(), "nexus.mv.db")
-		if err := os.WriteFile(name, content, 0o400); err != nil {
-			t.Fatal(err)
-		}
-		return name
 	}
 }
 
