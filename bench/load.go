@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,49 +15,27 @@ import (
 	"time"
 )
 
-// load is one use of wrk.
+// load is what a server is asked for a while.
 type load struct {
 	connections int
-	script      string // Lua
+	script      string // Lua, for wrk
+	head        bool   // HEAD requests, with which wrk cannot deal
+	refused     bool   // answers other than 2xx and 3xx are what is wanted
 }
 
-// result is what wrk saw.
+// result is what a load saw.
 type result struct {
 	perSecond float64
 	p99       time.Duration
+	cpu       time.Duration // of the server, user and system, for one request
 }
 
 var (
+	wrkCount  = regexp.MustCompile(`(\d+) requests in `)
 	wrkRate   = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
 	wrkP99    = regexp.MustCompile(`99%\s+([\d.]+)(us|ms|s)`)
 	wrkErrors = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)|Socket errors: .*`)
 )
-
-// run loads a server. Answers other than 2xx and 3xx are an error unless wantErrors.
-func (b *bench) wrk(ctx context.Context, p *process, path string, l load, wantErrors bool) (result, error) {
-	script := filepath.Join(b.dir, "load.lua")
-	if err := os.WriteFile(script, []byte(l.script), 0o644); err != nil {
-		return result{}, err
-	}
-	out, err := exec.CommandContext(ctx, "wrk", "-t2", "-c", strconv.Itoa(l.connections), "-d", b.duration.String(),
-		"--latency", "-s", script, p.url(path)).CombinedOutput()
-	if err != nil {
-		return result{}, fmt.Errorf("wrk: %w: %s", err, out)
-	}
-	if m := wrkErrors.Find(out); m != nil && !wantErrors {
-		return result{}, fmt.Errorf("wrk on %s: %s", p.url(path), m)
-	}
-	rate, tail := wrkRate.FindSubmatch(out), wrkP99.FindSubmatch(out)
-	if rate == nil || tail == nil {
-		return result{}, fmt.Errorf("wrk: cannot read %s", out)
-	}
-	var r result
-	if r.perSecond, err = strconv.ParseFloat(string(rate[1]), 64); err != nil {
-		return result{}, err
-	}
-	r.p99, err = time.ParseDuration(string(tail[1]) + string(tail[2]))
-	return r, err
-}
 
 // side is one server of a pair with what it is asked.
 type side struct {
@@ -64,12 +44,55 @@ type side struct {
 	load load
 }
 
+// run loads a server. Answers that are not wanted are an error.
+func (b *bench) run(ctx context.Context, s side) (result, error) {
+	before, err := s.p.cpu()
+	if err != nil {
+		return result{}, err
+	}
+	load := b.wrk
+	if s.load.head {
+		load = b.head
+	}
+	r, n, err := load(ctx, s)
+	if err != nil {
+		return result{}, err
+	}
+	after, err := s.p.cpu()
+	r.cpu = (after - before) / time.Duration(max(n, 1))
+	return r, err
+}
+
+// wrk loads a server with wrk and gives the number of requests, too.
+func (b *bench) wrk(ctx context.Context, s side) (r result, n int, err error) {
+	script := filepath.Join(b.dir, "load.lua")
+	if err := os.WriteFile(script, []byte(s.load.script), 0o644); err != nil {
+		return r, 0, err
+	}
+	out, err := exec.CommandContext(ctx, "wrk", "-t2", "-c", strconv.Itoa(s.load.connections), "-d", b.duration.String(),
+		"--latency", "-s", script, s.p.url(s.path)).CombinedOutput()
+	if err != nil {
+		return r, 0, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	if m := wrkErrors.Find(out); m != nil && !s.load.refused {
+		return r, 0, fmt.Errorf("wrk on %s: %s", s.p.url(s.path), m)
+	}
+	count, rate, tail := wrkCount.FindSubmatch(out), wrkRate.FindSubmatch(out), wrkP99.FindSubmatch(out)
+	if count == nil || rate == nil || tail == nil {
+		return r, 0, fmt.Errorf("wrk: cannot read %s", out)
+	}
+	n, countErr := strconv.Atoi(string(count[1]))
+	perSecond, rateErr := strconv.ParseFloat(string(rate[1]), 64)
+	p99, tailErr := time.ParseDuration(string(tail[1]) + string(tail[2]))
+	return result{perSecond: perSecond, p99: p99}, n, errors.Join(countErr, rateErr, tailErr)
+}
+
 // pair loads ours and the peer in turn and gives the medians.
-func (b *bench) pair(ctx context.Context, ours, peer side, wantErrors bool) (o, p result, err error) {
+func (b *bench) pair(ctx context.Context, ours, peer side) (o, p result, err error) {
 	var all [2][]result
 	for range b.rounds {
 		for i, s := range []side{ours, peer} {
-			r, err := b.wrk(ctx, s.p, s.path, s.load, wantErrors)
+			r, err := b.run(ctx, s)
 			if err != nil {
 				return o, p, err
 			}
@@ -79,11 +102,15 @@ func (b *bench) pair(ctx context.Context, ours, peer side, wantErrors bool) (o, 
 	return median(all[0]), median(all[1]), nil
 }
 
-func median(rs []result) result {
-	slices.SortFunc(rs, func(a, b result) int { return int(a.perSecond - b.perSecond) })
-	m := rs[len(rs)/2]
-	slices.SortFunc(rs, func(a, b result) int { return int(a.p99 - b.p99) })
-	m.p99 = rs[len(rs)/2].p99
+// median takes the median of each figure.
+func median(rs []result) (m result) {
+	middle := func(by func(a, b result) int) result {
+		slices.SortFunc(rs, by)
+		return rs[len(rs)/2]
+	}
+	m.perSecond = middle(func(a, b result) int { return cmp.Compare(a.perSecond, b.perSecond) }).perSecond
+	m.p99 = middle(func(a, b result) int { return cmp.Compare(a.p99, b.p99) }).p99
+	m.cpu = middle(func(a, b result) int { return cmp.Compare(a.cpu, b.cpu) }).cpu
 	return m
 }
 

@@ -78,6 +78,33 @@ func (p *process) memory(line string) (float64, error) {
 	return 0, fmt.Errorf("no %s in status", line)
 }
 
+// tick is the unit of processor time in /proc.
+const tick = 10 * time.Millisecond
+
+// cpu gives the processor time that a program and its children have used.
+func (p *process) cpu() (time.Duration, error) {
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+	if err != nil {
+		return 0, err
+	}
+	var ticks int
+	for _, pid := range append(strings.Fields(string(children)), pid) {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // what follows the name: state, ppid …
+		user, userErr := strconv.Atoi(fields[11])
+		system, systemErr := strconv.Atoi(fields[12])
+		if err := errors.Join(userErr, systemErr); err != nil {
+			return 0, err
+		}
+		ticks += user + system
+	}
+	return time.Duration(ticks) * tick, nil
+}
+
 // entrepot starts our server on a data folder. It writes its access log to a file, as nginx does.
 func (b *bench) entrepot(data string) (*process, error) {
 	addr, err := freeAddress()
@@ -116,7 +143,7 @@ events { worker_connections 4096; }
 http {
   access_log %[1]s/access.log combined buffer=64k;
   sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-  open_file_cache max=20000; default_type application/octet-stream;
+  default_type application/octet-stream;
   client_max_body_size 0; client_body_temp_path %[1]s/body;
   proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
   server { listen %[2]s; root %[3]s; location /dav/ { dav_methods PUT DELETE; create_full_put_path on; } }

@@ -63,26 +63,25 @@ func (b *bench) reads(ctx context.Context) (err error) {
 		return err
 	}
 	const repo = "/repository/bench"
-	one, all := "", many(smallFiles, "/f/", ".bin")
-	ourAll := many(smallFiles, repo+"/f/", ".bin")
 	for _, m := range []struct {
-		name         string
-		ours, peer   string // scripts
-		path         string
-		wanted       float64
-		wantedErrors bool
+		name       string
+		ours, peer load
+		path       string
+		wanted     float64
 	}{
-		{"GET 1 KiB, one file", one, one, "/f/1.bin", 0.8, false},
-		{"GET 1 KiB, 10,000 files", ourAll, all, "/", 0.8, false},
-		{"HEAD 1 KiB", `wrk.method = "HEAD"`, `wrk.method = "HEAD"`, "/f/1.bin", 0.8, false},
-		{"GET, 404", one, one, "/f/none.bin", 0.8, true},
-		{"GET 1 KiB with Basic credentials", basicHeader(), one, "/f/1.bin", 0.6, false},
+		{"GET 1 KiB, one file", load{}, load{}, "/f/1.bin", 0.8},
+		{"GET 1 KiB, 10,000 files", load{script: many(smallFiles, repo+"/f/", ".bin")}, load{script: many(smallFiles, "/f/", ".bin")}, "/", 0.8},
+		{"HEAD 1 KiB", load{head: true}, load{head: true}, "/f/1.bin", 0.8},
+		{"GET, 404", load{refused: true}, load{refused: true}, "/f/none.bin", 0.8},
+		{"GET 1 KiB with Basic credentials", load{script: basicHeader()}, load{}, "/f/1.bin", 0.6},
 	} {
-		o, p, err := b.pair(ctx, side{ours, repo + m.path, load{32, m.ours}}, side{peer, m.path, load{32, m.peer}}, m.wantedErrors)
+		m.ours.connections, m.peer.connections = 32, 32
+		o, p, err := b.pair(ctx, side{ours, repo + m.path, m.ours}, side{peer, m.path, m.peer})
 		if err != nil {
 			return err
 		}
 		b.ratio(m.name, "/s", o.perSecond, p.perSecond, m.wanted)
+		b.cost(m.name, o.cpu, p.cpu)
 		b.slower(m.name+": p99", o.p99, p.p99, 2)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (b *bench) scale(ctx context.Context) error {
 		{"read one asset", "/repository/bench" + scalePath(smallScale/2)},
 		{"browse one folder", "/service/rest/repository/browse/bench/g/0/0/"},
 	} {
-		o, p, err := b.pair(ctx, side{many, m.path, load{8, ""}}, side{few, m.path, load{8, ""}}, false)
+		o, p, err := b.pair(ctx, side{many, m.path, load{connections: 8}}, side{few, m.path, load{connections: 8}})
 		if err != nil {
 			return err
 		}

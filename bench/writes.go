@@ -34,20 +34,33 @@ func (b *bench) writes(ctx context.Context) error {
 		return err
 	}
 	o, p, err := b.pair(ctx,
-		side{ours, "/", load{16, basicHeader() + puts("/repository/bench/", 1024)}},
-		side{peer, "/", load{16, puts("/dav/", 1024)}}, false)
+		side{ours, "/", load{connections: 16, script: basicHeader() + puts("/repository/bench/", 1024)}},
+		side{peer, "/", load{connections: 16, script: puts("/dav/", 1024)}})
 	if err != nil {
 		return err
 	}
 	b.ratio("PUT 1 KiB x 16, durable", "/s", o.perSecond, p.perSecond, 0.26)
-	if err := b.upload(ctx, ours, "PUT 1 MiB x 8, durable", 8, 64, 1<<20); err != nil {
-		return err
+	b.cost("PUT 1 KiB x 16, durable", o.cpu, p.cpu)
+	for _, u := range []upload{
+		{"PUT 1 MiB x 8, durable", 8, 64, 1 << 20},
+		{"PUT 1 GiB, durable", 1, 1, 1 << 30},
+	} {
+		if err := b.upload(ctx, ours, u); err != nil {
+			return err
+		}
 	}
-	return b.upload(ctx, ours, "PUT 1 GiB, durable", 1, 1, 1<<30)
+	return nil
 }
 
-// upload measures n bodies by so many writers at once.
-func (b *bench) upload(ctx context.Context, ours *process, name string, writers, n int, size int64) error {
+// upload is a number of bodies that so many writers write at once.
+type upload struct {
+	name       string
+	writers, n int
+	size       int64 // of each, in bytes
+}
+
+// upload measures uploads against the plain program.
+func (b *bench) upload(ctx context.Context, ours *process, u upload) error {
 	dir := filepath.Join(b.dir, "plain")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -61,9 +74,9 @@ func (b *bench) upload(ctx context.Context, ours *process, name string, writers,
 			},
 			func(id string, body io.Reader) error { return plain(filepath.Join(dir, id), body) },
 		} {
-			rate, err := timed(writers, n, size, func(k int) error {
-				id := fmt.Sprintf("%d-%d-%d", size, round, k)
-				return write(id, newPattern(id, size))
+			rate, err := timed(u.writers, u.n, u.size, func(k int) error {
+				id := fmt.Sprintf("%d-%d-%d", u.size, round, k)
+				return write(id, newPattern(id, u.size))
 			})
 			if err != nil {
 				return err
@@ -71,7 +84,7 @@ func (b *bench) upload(ctx context.Context, ours *process, name string, writers,
 			best[i] = max(best[i], rate)
 		}
 	}
-	b.ratio(name, "MB/s", best[0], best[1], 0.8)
+	b.ratio(u.name, "MB/s", best[0], best[1], 0.8)
 	return nil
 }
 
