@@ -206,10 +206,10 @@ func compareEntries(a, b entry) int {
 
 func (e *entry) rank() int {
 	switch {
-	case e.Folder:
-		return 1
 	case e.Asset != nil && e.Asset.Component != nil:
 		return 0
+	case e.Folder:
+		return 1
 	}
 	return 2
 }
