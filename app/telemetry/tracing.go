@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"net/url"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -17,12 +18,20 @@ type Tracing struct {
 	provider *trace.TracerProvider
 }
 
-// NewTracing sends spans to an OTLP endpoint over HTTP, for example http://127.0.0.1:4318; "" sends none.
+// NewTracing sends spans to an OTLP endpoint over HTTP, for example http://127.0.0.1:4318, at /v1/traces unless it has a path of its
+// own; "" sends none.
 func NewTracing(ctx context.Context, endpoint, version string) (*Tracing, error) {
 	if endpoint == "" {
 		return &Tracing{}, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("telemetry: tracing to %q: want a URL like http://127.0.0.1:4318", endpoint)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/v1/traces"
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()))
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: tracing to %s: %w", endpoint, err)
 	}
