@@ -27,7 +27,7 @@ type Report struct {
 	Origin   string        `json:"origin"`
 	Created  []string      `json:"created,omitempty"` // repositories made
 	Changed  []string      `json:"changed,omitempty"` // repositories whose settings were replaced
-	Settings int64         `json:"settings"`          // written, repositories not counted
+	Settings int64         `json:"settingsWritten"`   // written, repositories not counted
 	New      int64         `json:"new"`               // assets that were not there
 	Replaced int64         `json:"replaced"`          // assets that were older here
 	Updated  int64         `json:"updated"`           // assets that were here, and of which more is known now
