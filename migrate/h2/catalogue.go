@@ -128,6 +128,11 @@ func (m *mvSource) addTable(id int32, sql string) error {
 	if t == nil {
 		return nil
 	}
+	for _, other := range m.list {
+		if other.Schema == t.Schema && other.Name == t.Name {
+			return damaged(m.store.newest.offset(), "catalogue entries %d and %d both create table %s", other.id, id, clip(t.Name))
+		}
+	}
 	t.id = id
 	rows, err := m.rowsTree(t)
 	if err != nil {

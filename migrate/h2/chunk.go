@@ -151,13 +151,13 @@ func parseChunk(m fields) (*chunk, error) {
 		to     *int64
 	}{
 		{"chunk", 26, -1, &id},
-		{"block", 51, 0, &c.block},
+		{"block", 48, 0, &c.block},
 		{"len", 31, 0, &c.len},
 		{"version", 63, 0, &c.version},
 		{"pages", 31, 0, &pages},
 		{"livePages", 32, 0, &livePages},
 		{"root", 64, 0, &root},
-		{"next", 51, 0, &c.next},
+		{"next", 48, 0, &c.next},
 		{"time", 63, 0, &c.time},
 	} {
 		v, err := m.hex(f.key, f.bits, f.absent)

@@ -102,7 +102,7 @@ func (s *store) readPage(pos pagePos, mapID uint32) (*page, error) {
 
 // pageBytes reads the raw page, whose length must fit the position's code and the chunk.
 func (s *store) pageBytes(pos pagePos, c *chunk, offset int64) ([]byte, error) {
-	room := c.end() - chunkFooter - offset
+	room := min(c.end()-chunkFooter, s.size) - offset
 	first := min(room, max(pos.maxLen(), 16)) // 16: enough to learn the length
 	if first < 8 {
 		return nil, damaged(offset, "page of chunk %d would begin %d bytes before its end", c.id, room)

@@ -99,7 +99,7 @@ func (s *store) readHeader(offset int64) (fileHeader, error) {
 		{"version", 0, &h.version}, {"created", 0, &h.created}, {"chunk", 0, &id}, {"block", headerBlocks, &place},
 		{"clean", 0, &clean}, {"blockSize", blockSize, &size}, {"format", 1, &s.info.Format},
 	} {
-		if *f.to, err = m.hex(f.key, 62, f.absent); err != nil {
+		if *f.to, err = m.hex(f.key, 48, f.absent); err != nil {
 			return h, err
 		}
 	}
@@ -208,7 +208,7 @@ func (f *finder) choose(scanned bool) error {
 	var firstErr error
 	var rejected []Rejected
 	for _, c := range candidates {
-		if firstErr != nil && c.version != candidates[0].version && !s.opts.FallBack {
+		if firstErr != nil && c.version != candidates[0].version && !(scanned && s.opts.FallBack) {
 			break
 		}
 		err := f.try(c, scanned)
