@@ -77,8 +77,8 @@ func (s *Server) payload(r *Request, resp *formats.Response, status int) {
 		r.sent = int64(len(b.Bytes))
 		s.finish(r, status, nil)
 	default:
-		// A connection that ends needs no length, and the old server sends none then.
-		if r.ctx.Request.Header.ConnectionClose() || r.closing {
+		// Where there is no body at all, a connection that ends needs no length, and the old server sends none then.
+		if emptyHead(b) && (r.ctx.Request.Header.ConnectionClose() || r.closing) {
 			out.SkipBody = true
 		}
 		s.finish(r, status, nil)
@@ -106,7 +106,7 @@ func bodyLength(b *formats.Body) int64 {
 	return b.Size
 }
 
-// emptyHead reports that there is no body at all, so that HEAD says nothing about its length.
+// emptyHead reports that there is no body at all, not even an empty one, so that nothing is said about its length.
 func emptyHead(b *formats.Body) bool { return b.Blob == nil && b.Stream == nil && b.Bytes == nil }
 
 // spelling gives header names as the world writes them; Go's canonical form of a few is odd.
@@ -144,7 +144,7 @@ func reasonPhrase(message string) []byte {
 // open opens the blob of a body. Small blobs come from memory.
 func (s *Server) open(r *Request, b *formats.Body) (formats.Body, error) {
 	if b.Size == 0 {
-		return formats.Body{}, nil
+		return formats.Body{Bytes: []byte{}}, nil
 	}
 	if b.Size <= hotSize {
 		if whole := s.hot.get(*b.Blob); whole != nil && b.Offset+b.Size <= int64(len(whole)) {

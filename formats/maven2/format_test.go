@@ -112,10 +112,10 @@ func TestAttributes(t *testing.T) {
 
 func TestClassifyFlags(t *testing.T) {
 	type flags struct {
-		contentType                                                    string
-		declared, mutable, metadata, disposition, whole, local, digest bool
-		methods                                                        []string
-		source                                                         string
+		contentType                                            string
+		declared, mutable, metadata, disposition, whole, local bool
+		methods                                                []string
+		source                                                 string
 	}
 	tests := []struct {
 		kind formats.Kind
@@ -317,7 +317,7 @@ func TestPromise(t *testing.T) {
 
 func TestConfigure(t *testing.T) {
 	got, err := New(nil).Configure(formats.Hosted, nil)
-	want := map[string]string{SettingVersionPolicy: Release, SettingLayoutPolicy: Strict, SettingContentDisposition: Inline}
+	want := map[string]string{SettingVersionPolicy: Release, SettingLayoutPolicy: Strict}
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("defaults %v, %v; want %v", got, err, want)
 	}

@@ -267,7 +267,7 @@ func escapePath(path string) string {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
 		ch := path[i]
-		if ch <= ' ' || ch >= 0x7f || strings.IndexByte("\"#%<>?[\\]^`{|}", ch) >= 0 {
+		if ch <= ' ' || ch >= 0x7f || strings.IndexByte("\"#%:<>?[\\]^`{|}", ch) >= 0 {
 			b.Write([]byte{'%', upperHex[ch>>4], upperHex[ch&15]})
 			continue
 		}
