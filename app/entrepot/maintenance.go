@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"entrepot/app/access"
@@ -85,12 +86,16 @@ func (s *shared) open(env *environment, make bool, change func(*config.Config)) 
 
 type rebuildCmd struct {
 	shared
+	Salvage bool `help:"Where the log is damaged, keep the records as they were before the damage instead of failing."`
 }
 
 // Help gives an example.
 func (rebuildCmd) Help() string {
 	return `Makes the database anew from the last checkpoint and the log, beside the old one, and then takes its place. Blobs are not touched.
 The server must not run on the data folder meanwhile.
+
+A log that is damaged or has a gap is an error, because changes would be lost: restore the file that is named from a backup. Without
+a backup, --salvage keeps the records as they were before the damage, moves the log aside and says how far the records go.
 
 Example:
 
@@ -108,11 +113,28 @@ func (c *rebuildCmd) Run(env *environment) error {
 		return err
 	}
 	defer logs.Close()
-	a := &appliance{cfg: cfg}
-	if err := leveldb.Rebuild(a.path(recordsDir), &leveldb.Options{Logger: logs.Logger}); err != nil {
+	records := (&appliance{cfg: cfg}).path(recordsDir)
+	if c.Salvage {
+		return c.salvage(env, records, logs.Logger)
+	}
+	if err := leveldb.Rebuild(records, &leveldb.Options{Logger: logs.Logger}); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.stdout, "the database was made anew")
+	return err
+}
+
+func (c *rebuildCmd) salvage(env *environment, records string, log *slog.Logger) error {
+	saved, err := leveldb.Salvage(env.ctx, records, &leveldb.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	if saved.Damage == nil {
+		_, err = fmt.Fprintln(env.stdout, "the database was made anew; nothing was damaged")
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "the database was made anew up to change %d; later changes are lost: %v\nthe damaged log is in %s\n",
+		saved.Sequence, saved.Damage, saved.Aside)
 	return err
 }
 

@@ -76,6 +76,9 @@ type job struct {
 
 // ask hands a job to run and waits for its result.
 func (c *copier) ask(ctx context.Context, do func(ctx context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	j := job{ctx: ctx, do: do, reply: make(chan error, 1)}
 	select {
 	case c.asked <- j:

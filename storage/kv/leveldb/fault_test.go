@@ -60,17 +60,21 @@ func content(t testing.TB, store *kv.Store) []kv.Entry {
 	return all
 }
 
-// made is a closed folder with checkpoints, segments and tables, and what it holds.
+// made is a closed folder with a checkpoint, tables, and a log that does not reach back to the beginning, and what it holds.
 func made(t testing.TB) (dir string, rows []kv.Entry) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "records")
 	d := open(t, dir, small())
 	store := kv.New(d)
-	fill(t, store, 0, 100)
-	if err := d.Checkpoint(t.Context()); err != nil {
-		t.Fatal(err)
+	n := 0
+	for n == 0 || strings.HasSuffix(glob(t, dir, "log/*")[0], "/00000000000000000001.log") {
+		fill(t, store, n, 50)
+		n += 50
+		if err := d.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	fill(t, store, 100, 200)
+	fill(t, store, n, 200)
 	rows = content(t, store)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
@@ -373,9 +377,28 @@ func TestLostLog(t *testing.T) {
 	}
 }
 
+func TestRebuildMakesNoNewFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mistyped")
+	if err := leveldb.Rebuild(dir, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Rebuild of an absent folder = %v", err)
+	}
+	if _, err := leveldb.Salvage(t.Context(), dir, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Salvage of an absent folder = %v", err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Error("a folder was made")
+	}
+	if err := leveldb.Rebuild(t.TempDir(), nil); !errors.Is(err, commitlog.ErrNone) {
+		t.Errorf("Rebuild of an empty folder = %v", err)
+	}
+	if saved, err := leveldb.Salvage(t.Context(), t.TempDir(), nil); err == nil {
+		t.Errorf("Salvage of an empty folder = %+v", saved)
+	}
+}
+
 func TestSalvageOfDamagedLog(t *testing.T) {
 	dir, rows := made(t)
-	if saved, err := leveldb.Salvage(t.Context(), dir, small()); err != nil || saved.Damage != nil || saved.Aside != "" || saved.Sequence < 300 {
+	if saved, err := leveldb.Salvage(t.Context(), dir, small()); err != nil || saved.Damage != nil || saved.Aside != "" || saved.Sequence < 250 {
 		t.Fatalf("sound folder: %+v, %v", saved, err)
 	}
 	wantContent(t, dir, rows)

@@ -127,6 +127,9 @@ func Rebuild(dir string, opts *Options) error {
 }
 
 func open(dir string, opts Options, rebuild bool) (_ *Driver, err error) {
+	if _, err := os.Stat(dir); rebuild && err != nil {
+		return nil, err // nothing to rebuild from
+	}
 	for _, name := range []string{logName, checkpointName} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, err

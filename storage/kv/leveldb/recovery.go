@@ -55,7 +55,7 @@ func (r *recovery) run() error {
 func (r *recovery) begin() error {
 	opts := &commitlog.Options{FS: r.opts.FS, Create: true}
 	_, err := os.Stat(r.path(indexName))
-	if len(r.checkpoints) > 0 || !os.IsNotExist(err) {
+	if r.rebuild || len(r.checkpoints) > 0 || !os.IsNotExist(err) {
 		return nil
 	}
 	if r.fresh, err = commitlog.Empty(r.path(logName), opts); err != nil || !r.fresh {

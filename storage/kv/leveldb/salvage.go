@@ -42,6 +42,9 @@ func Salvage(ctx context.Context, dir string, opts *Options) (Salvaged, error) {
 	if s.index != nil {
 		err = errors.Join(err, s.index.close())
 	}
+	if err != nil {
+		err = errors.Join(err, s.clean())
+	}
 	if err = errors.Join(err, lock.Close()); err != nil {
 		return Salvaged{}, fmt.Errorf("salvage records in %s: %w", dir, err)
 	}
@@ -73,7 +76,9 @@ func (s *salvage) run() (err error) {
 	if err := s.bestIndex(); err != nil {
 		return err
 	}
-	s.sequence = s.index.applied.Load()
+	if s.sequence = s.index.applied.Load(); s.sequence == 0 {
+		return errors.New("there are no records to keep")
+	}
 	if err := s.index.flush(); err != nil {
 		return err
 	}
