@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -12,6 +13,7 @@ import (
 	"entrepot/app/progress"
 	"entrepot/migrate/datadir"
 	"entrepot/migrate/importer"
+	"entrepot/migrate/verify"
 )
 
 type importNexusCmd struct {
@@ -24,6 +26,9 @@ type importNexusCmd struct {
 	Property     map[string]string `help:"A property that the old server was given on its command line." placeholder:"NAME=VALUE" mapsep:"none"`
 	MapBlobs     map[string]string `help:"Where folders of blob stores are now." placeholder:"OLD=NEW" mapsep:"none"`
 	ForceVersion bool              `help:"Read a database of a release that is not known."`
+	Verify       bool              `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
+	Read         bool              `help:"With --verify: read every blob here again."`
+	Report       string            `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
 	Workers      int               `help:"Assets that are copied at once." default:"8"`
 }
 
@@ -40,6 +45,7 @@ Examples:
 
   entrepot import nexus --data ./data --plan /old/sonatype-work/nexus3
   entrepot import nexus --data ./data /old/sonatype-work/nexus3
+  entrepot import nexus --data ./data --verify --report report.md /old/sonatype-work/nexus3
   entrepot import nexus --data ./data --secrets-key /etc/nexus-secret-keys.json --map-blobs /mnt/blobs=/old/blobs /old/sonatype-work/nexus3`
 }
 
@@ -60,6 +66,9 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if c.Verify {
+		return c.verify(env, a, source)
+	}
 	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers})
 	if err != nil {
 		return err
@@ -79,6 +88,47 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	return nil
 }
 
+// verify compares both sides.
+func (c *importNexusCmd) verify(env *environment, a *appliance, source *datadir.Directory) error {
+	meter := progress.Start(env.stderr, progress.Options{Title: "verify", Terminal: progress.IsTerminal(env.stderr)})
+	report, err := verify.Run(env.ctx, a.importTarget(), source, verify.Options{Read: c.Read, Meter: meter})
+	meter.Close()
+	if err != nil {
+		return err
+	}
+	write := report.Markdown
+	if c.JSON {
+		write = report.JSON
+	}
+	if err := write(env.stdout); err != nil {
+		return err
+	}
+	if c.Report != "" {
+		if err := saveReport(report, c.Report); err != nil {
+			return err
+		}
+	}
+	if report.Found > 0 {
+		return fmt.Errorf("%d differences; they are listed above", report.Found)
+	}
+	return nil
+}
+
+func saveReport(report *verify.Report, name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	write := report.Markdown
+	if strings.HasSuffix(name, ".json") {
+		write = report.JSON
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
 // openTarget opens the data folder. A new one gets no repositories but the old server's. A plan for one that does not exist is made
 // against an empty one, so that it leaves nothing behind.
 func (c *importNexusCmd) openTarget(env *environment) (*appliance, func() error, error) {
@@ -92,7 +142,7 @@ func (c *importNexusCmd) openTarget(env *environment) (*appliance, func() error,
 			return nil, nil, fmt.Errorf("plan: %w", err)
 		}
 	}
-	a, done, err := c.open(env, true, func(cfg *config.Config) {
+	a, done, err := c.open(env, !c.Verify, func(cfg *config.Config) {
 		cfg.SkipDefaultRepositories = true
 		if temporary != "" {
 			cfg.Data = temporary

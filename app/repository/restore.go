@@ -81,17 +81,18 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	return e.restore(ctx, r, in, before, body)
 }
 
-// Has tells whether a path holds the blob of the given time, or a newer one.
-func (e *Engine) Has(ctx context.Context, repository, path string, created time.Time) (bool, error) {
+// Held gives what a hosted repository or a cache holds at a path; nil when there is nothing, or no such repository. The record is
+// shared: copy before changing.
+func (e *Engine) Held(ctx context.Context, repository, path string) (*catalog.Asset, error) {
 	r := e.state.Load().find(repository)
 	if r == nil {
-		return false, nil
+		return nil, nil
 	}
 	a, err := r.content.Asset(ctx, path)
 	if errors.Is(err, catalog.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil && !a.BlobCreated.Before(created), err
+	return a, err
 }
 
 // refresh takes over what changed on the other server beside the blob: downloads and what the upstream said.

@@ -160,11 +160,11 @@ func (p *Plan) compareAssets(ctx context.Context) error {
 		if !p.wanted[a.Repository] {
 			continue
 		}
-		have, err := p.target.Engine.Has(ctx, a.Repository, a.Path, a.BlobCreated.Truncate(time.Millisecond))
+		held, err := p.target.Engine.Held(ctx, a.Repository, a.Path)
 		if err != nil {
 			return err
 		}
-		if !have {
+		if held == nil || held.BlobCreated.Before(a.BlobCreated.Truncate(time.Millisecond)) {
 			p.NewAssets++
 			p.NewBytes += max(a.Size, 0)
 		}
