@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -35,7 +37,9 @@ type Access struct {
 // AccessLog writes one line a request. Add costs an append; a goroutine writes.
 type AccessLog struct {
 	handler slog.Handler
+	json    io.Writer // takes the lines of requests as JSON; nil: handler takes them
 	flush   func() error
+	line    []byte
 
 	mu      sync.Mutex
 	waiting []Access
@@ -52,7 +56,16 @@ func NewAccessLog(h slog.Handler, flush func() error) *AccessLog {
 	if flush == nil {
 		flush = func() error { return nil }
 	}
-	l := &AccessLog{handler: h, flush: flush, wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
+	return startAccessLog(&AccessLog{handler: h, flush: flush})
+}
+
+// newAccessJSON writes the lines that slog.JSONHandler would write, at a fraction of its cost.
+func newAccessJSON(w *bufio.Writer) *AccessLog {
+	return startAccessLog(&AccessLog{handler: slog.NewJSONHandler(w, nil), json: w, flush: w.Flush})
+}
+
+func startAccessLog(l *AccessLog) *AccessLog {
+	l.wake, l.stop, l.stopped = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go l.run()
 	return l
 }
@@ -112,7 +125,12 @@ func (l *AccessLog) write() {
 	l.waiting, l.lost = l.spare[:0], 0
 	l.mu.Unlock()
 	for i := range batch {
-		_ = l.handler.Handle(context.Background(), batch[i].record())
+		if l.json == nil {
+			_ = l.handler.Handle(context.Background(), batch[i].record())
+			continue
+		}
+		l.line = batch[i].appendJSON(l.line[:0])
+		_, _ = l.json.Write(l.line)
 	}
 	if lost > 0 {
 		record := slog.NewRecord(time.Now(), slog.LevelWarn, "requests not logged: the log is too slow", 0)

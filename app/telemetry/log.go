@@ -57,7 +57,11 @@ func NewLogs(w io.Writer, opts LogOptions) (*Logs, error) {
 	logs := &Logs{Logger: slog.New(handler(shared))}
 	if opts.Access {
 		buffered := bufio.NewWriterSize(shared, 64<<10)
-		logs.Access = NewAccessLog(handler(buffered), buffered.Flush)
+		if opts.Format == "json" {
+			logs.Access = newAccessJSON(buffered)
+		} else {
+			logs.Access = NewAccessLog(handler(buffered), buffered.Flush)
+		}
 	}
 	return logs, nil
 }
