@@ -12,8 +12,10 @@ import (
 
 	"entrepot/app/config"
 	"entrepot/app/server"
+	"entrepot/app/settings"
 	"entrepot/app/telemetry"
 	"entrepot/compat/content"
+	"entrepot/compat/extdirect"
 	"entrepot/compat/rest"
 	"entrepot/formats"
 )
@@ -115,6 +117,9 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		Methods: []string{http.MethodGet}, Pattern: "/metrics", Access: server.Public(), Class: "metrics", Handler: metrics,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := extdirect.New(settings.New(a.store)).Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
 	api := rest.New(rest.Options{Engine: a.engine, Access: a.access, Health: a.records.Health, Log: logs.Logger})
