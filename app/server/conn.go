@@ -34,6 +34,13 @@ type conn struct {
 	closed   atomic.Bool
 	phase    atomic.Int32
 	head     atomic.Int64 // when bytes of a head last came, Unix nanoseconds
+
+	// What one request after the other uses.
+	request Request
+	name    []byte // of a header line of the answer
+	value   []byte
+	origin  origin // of the last request
+	base    string // URL of origin
 }
 
 // The phases of a connection.

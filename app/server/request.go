@@ -114,7 +114,12 @@ func (r *Request) Cookie(name string) (string, bool) {
 
 // BaseURL is the server's external URL without a final slash: the configured one, else what the request's Host and the trusted
 // proxies' headers say.
-func (r *Request) BaseURL() string { return r.server.baseURL(r.origin) }
+func (r *Request) BaseURL() string {
+	if c := r.conn; c.base == "" || c.origin != r.origin {
+		c.origin, c.base = r.origin, r.server.baseURL(r.origin)
+	}
+	return r.conn.base
+}
 
 // TLS reports whether the connection to this server is encrypted, whatever proxies say.
 func (r *Request) TLS() bool { return r.ctx.IsTLS() }

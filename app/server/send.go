@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/valyala/fasthttp"
+
 	"entrepot/formats"
 )
 
@@ -32,15 +34,10 @@ func (s *Server) head(r *Request, resp *formats.Response) {
 	if resp.Reason != "" {
 		out.Header.SetStatusMessage(reasonPhrase(resp.Reason))
 	}
-	var key, content []byte
-	set := func(name, value string) {
-		key, content = append(key[:0], spelling(name)...), append(content[:0], value...)
-		out.Header.SetCanonical(key, content)
-	}
 	for name, values := range resp.Header {
 		for i, value := range values {
 			if i == 0 {
-				set(name, value)
+				r.conn.set(out, name, value)
 			} else {
 				out.Header.Add(name, value)
 			}
@@ -50,8 +47,14 @@ func (s *Server) head(r *Request, resp *formats.Response) {
 		return
 	}
 	for _, line := range r.surface.Face.Lines(r, resp.Status) {
-		set(line.Name, line.Value)
+		r.conn.set(out, line.Name, line.Value)
 	}
+}
+
+// set sets a header line, in the place of one of the same name.
+func (c *conn) set(out *fasthttp.Response, name, value string) {
+	c.name, c.value = append(c.name[:0], spelling(name)...), append(c.value[:0], value...)
+	out.Header.SetCanonical(c.name, c.value)
 }
 
 // payload hands the body to the connection. Bytes are logged as sent at once; the rest when they have left.

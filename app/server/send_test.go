@@ -354,8 +354,8 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestHot(t *testing.T) {
-	h := newHot(3 * (100 + hotOverhead))
-	ref := func(i int) catalog.BlobRef { return catalog.BlobRef{Store: "s", Hash: blob.Hash{byte(i)}} }
+	h := newHot(hotShards * 3 * (100 + hotOverhead))
+	ref := func(i int) catalog.BlobRef { return catalog.BlobRef{Store: "s", Hash: blob.Hash{0, byte(i)}} } // all in one shard
 	for i := range 3 {
 		h.put(ref(i), make([]byte, 100))
 	}
@@ -369,7 +369,7 @@ func TestHot(t *testing.T) {
 		}
 	}
 	h.put(ref(4), make([]byte, 10000))
-	if h.get(ref(4)) != nil || h.size != 3*(100+hotOverhead) || len(h.blobs) != 3 {
-		t.Errorf("a blob larger than the cache counts: %d bytes, %d blobs", h.size, len(h.blobs))
+	if s := &h[0]; h.get(ref(4)) != nil || s.size != 3*(100+hotOverhead) || len(s.blobs) != 3 {
+		t.Errorf("a blob larger than the cache counts: %d bytes, %d blobs", s.size, len(s.blobs))
 	}
 }

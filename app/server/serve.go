@@ -24,15 +24,20 @@ import (
 // serve answers one request; every step of the edge is called from here.
 func (s *Server) serve(c *fiber.Ctx) error {
 	ctx := c.Context()
-	r := &Request{server: s, ctx: ctx, conn: plain(ctx.Conn()), context: s.context, started: ctx.Time(), id: s.requests.Add(1), Method: methodOf(ctx)}
+	own := plain(ctx.Conn())
+	r := &own.request
+	*r = Request{server: s, ctx: ctx, conn: own, context: s.context, started: ctx.Time(), id: s.requests.Add(1), Method: methodOf(ctx)}
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Begin()
 	}
-	r.conn.phase.Store(phaseHandling)
+	own.phase.Store(phaseHandling)
 	resp := s.answer(r)
 	s.settle(r, resp.Status)
 	s.send(r, resp)
-	r.conn.phase.Store(phaseAnswering)
+	own.phase.Store(phaseAnswering)
+	if r.done {
+		*r = Request{} // an idle connection keeps nothing of it
+	}
 	return nil
 }
 

@@ -112,15 +112,19 @@ func (c *Content) answer(r *server.Request, below string) (*formats.Response, er
 		return nil, err
 	}
 	r.Labels.Repository = name
-	req := &formats.Request{
+	var asked struct { // one piece of memory
+		request formats.Request
+		traits  repository.Traits
+	}
+	req, traits := &asked.request, &asked.traits
+	*req = formats.Request{
 		Method: r.Method, Path: path, RawQuery: r.RawQuery, Header: r.Header, Body: r.Body(), Size: r.Size,
 		BaseURL: r.BaseURL() + "/repository/" + name,
 	}
 	if r.RawQuery != "" {
 		req.Query = r.Query()
 	}
-	var traits repository.Traits
-	call := repository.Call{Repository: name, Subject: r.Caller.(*access.Subject), Request: req, RemoteIP: r.Remote, Traits: &traits}
+	call := repository.Call{Repository: name, Subject: r.Caller.(*access.Subject), Request: req, RemoteIP: r.Remote, Traits: traits}
 	resp, err := c.opts.Engine.Serve(r.Context(), call)
 	r.Labels.Format = traits.Format
 	if traits.Class != "" {
