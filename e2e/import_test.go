@@ -20,11 +20,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -65,6 +67,57 @@ func TestImportNexus(t *testing.T) {
 				checkLogins(t, s, path)
 			}
 		})
+	}
+}
+
+// TestImportNexusKilled kills imports at different moments; what follows goes on, and all of it together ends as one import would.
+func TestImportNexusKilled(t *testing.T) {
+	t.Parallel()
+	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-small.tar.gz"))
+	before := snapshot(t, source)
+	killed := 0
+	for round := range 5 {
+		data := filepath.Join(t.TempDir(), "data")
+		for i := range 10 {
+			cmd := exec.Command(binary(t), "import", "nexus", "--data", data, source)
+			must(t, cmd.Start())
+			done := make(chan error, 1)
+			go func() { done <- cmd.Wait() }()
+			select {
+			case <-done:
+			case <-time.After(time.Duration(40+17*round+60*i) * time.Millisecond):
+				killed++
+				_ = cmd.Process.Kill() // it may have ended meanwhile
+				<-done
+			}
+		}
+		importNexus(t, data, source)
+		if again := importNexus(t, data, source); again.New+again.Replaced+again.Updated+again.SettingsWritten != 0 {
+			t.Errorf("an import after the last wrote something: %+v", again)
+		}
+		run(t, "", binary(t), "import", "nexus", "--data", data, "--verify", "--read", source)
+		run(t, "", binary(t), "verify", "--data", data)
+	}
+	t.Logf("%d imports were killed", killed)
+	if d := cmp.Diff(before, snapshot(t, source)); d != "" {
+		t.Errorf("the source changed: %s", d)
+	}
+}
+
+// TestImportNexusRefusals wants nothing made when the source cannot be read whole.
+func TestImportNexusRefusals(t *testing.T) {
+	t.Parallel()
+	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-customkey.tar.gz"))
+	key := filepath.Join(source, "etc", "nexus-secret-keys.json")
+	must(t, os.Rename(key, key+".away"))
+	data := filepath.Join(t.TempDir(), "data")
+	out, err := command(t, "", binary(t), "import", "nexus", "--data", data, "--plan", source)
+	if err == nil || !strings.Contains(out, "maven-auth") || !strings.Contains(out, "fixture-key-2") || exists(data) {
+		t.Errorf("without its keys: %v\n%s", err, out)
+	}
+	run(t, "", binary(t), "import", "nexus", "--data", data, "--secrets-key", key+".away", source)
+	if out, err = command(t, "", binary(t), "import", "nexus", "--data", data, filepath.Join(source, "etc")); err == nil || !strings.Contains(out, "name the folder that holds db") {
+		t.Errorf("a folder that is none: %v\n%s", err, out)
 	}
 }
 
