@@ -275,7 +275,7 @@ func TestTLS(t *testing.T) {
 
 func TestObserved(t *testing.T) {
 	var logged bytes.Buffer
-	access := telemetry.NewAccessLog(slog.NewJSONHandler(&logged, nil), nil)
+	access := telemetry.NewAccessLog(&logged, telemetry.JSONLines, slog.New(slog.DiscardHandler))
 	registry := prometheus.NewRegistry()
 	spans := tracetest.NewSpanRecorder()
 	s := New(Options{

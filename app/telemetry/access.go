@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"log/slog"
@@ -12,9 +11,11 @@ import (
 const (
 	// accessDelay is how long a line may wait for company.
 	accessDelay = 100 * time.Millisecond
-	// accessLimit is how many lines may wait when the writer cannot keep up. Further ones are counted, not kept: a full disk or a
-	// stuck terminal must not stop the server.
-	accessLimit = 64 << 10
+	// accessBatch is how many bytes of lines are written without waiting for more.
+	accessBatch = 64 << 10
+	// accessLimit is how many bytes of lines may wait when the writer cannot keep up. Further ones are counted, not kept: a full disk
+	// or a stuck terminal must not stop the server.
+	accessLimit = 8 << 20
 )
 
 // Access is one answered request.
@@ -34,58 +35,62 @@ type Access struct {
 	Error      string // why the answer could not be sent whole
 }
 
+// LineFormat appends the line of a request. Only one call runs at a time.
+type LineFormat func(b []byte, a *Access) []byte
+
 // AccessLog writes one line a request. Add costs an append; a goroutine writes.
 type AccessLog struct {
-	handler slog.Handler
-	json    io.Writer // takes the lines of requests as JSON; nil: handler takes them
-	flush   func() error
-	line    []byte
+	w      io.Writer
+	format LineFormat
+	log    *slog.Logger
 
 	mu      sync.Mutex
-	waiting []Access
-	spare   []Access
-	lost    int
+	adding  Access // the one whose line is made
+	waiting []byte
+	spare   []byte
+	lost    int // requests
 	closed  bool
-	wake    chan struct{}
+	wake    chan struct{} // the first line waits
+	full    chan struct{} // a batch waits
 	stop    chan struct{}
 	stopped chan struct{}
 }
 
-// NewAccessLog writes lines to h. flush is called after each batch; nil means nothing is to be flushed. Close ends the log.
-func NewAccessLog(h slog.Handler, flush func() error) *AccessLog {
-	if flush == nil {
-		flush = func() error { return nil }
+// NewAccessLog writes lines to w, many at once. log is told when some had to be left out. Close ends the log.
+func NewAccessLog(w io.Writer, format LineFormat, log *slog.Logger) *AccessLog {
+	l := &AccessLog{
+		w: w, format: format, log: log,
+		wake: make(chan struct{}, 1), full: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	return startAccessLog(&AccessLog{handler: h, flush: flush})
-}
-
-// newAccessJSON writes the lines that slog.JSONHandler would write, at a fraction of its cost.
-func newAccessJSON(w *bufio.Writer) *AccessLog {
-	return startAccessLog(&AccessLog{handler: slog.NewJSONHandler(w, nil), json: w, flush: w.Flush})
-}
-
-func startAccessLog(l *AccessLog) *AccessLog {
-	l.wake, l.stop, l.stopped = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go l.run()
 	return l
 }
 
-// Add takes a line. Its strings must not change afterwards.
+// Add takes a line.
 func (l *AccessLog) Add(a Access) {
 	l.mu.Lock()
-	if len(l.waiting) >= accessLimit || l.closed {
+	before := len(l.waiting)
+	if before >= accessLimit || l.closed {
 		l.lost++
 		l.mu.Unlock()
 		return
 	}
-	l.waiting = append(l.waiting, a)
-	first := len(l.waiting) == 1
+	l.adding = a
+	l.waiting = l.format(l.waiting, &l.adding)
+	after := len(l.waiting)
 	l.mu.Unlock()
-	if first {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+	if before == 0 {
+		signal(l.wake)
+	}
+	if before < accessBatch && after >= accessBatch {
+		signal(l.full)
+	}
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -112,6 +117,7 @@ func (l *AccessLog) run() {
 		}
 		select {
 		case <-time.After(accessDelay):
+		case <-l.full:
 		case <-l.stop:
 		}
 		l.write()
@@ -122,28 +128,38 @@ func (l *AccessLog) run() {
 func (l *AccessLog) write() {
 	l.mu.Lock()
 	batch, lost := l.waiting, l.lost
-	l.waiting, l.lost = l.spare[:0], 0
+	l.waiting, l.lost = l.spare, 0
 	l.mu.Unlock()
-	for i := range batch {
-		if l.json == nil {
-			_ = l.handler.Handle(context.Background(), batch[i].record())
-			continue
-		}
-		l.line = batch[i].appendJSON(l.line[:0])
-		_, _ = l.json.Write(l.line)
+	if len(batch) > 0 {
+		_, _ = l.w.Write(batch)
 	}
 	if lost > 0 {
-		record := slog.NewRecord(time.Now(), slog.LevelWarn, "requests not logged: the log is too slow", 0)
-		record.AddAttrs(slog.Int("requests", lost))
-		_ = l.handler.Handle(context.Background(), record)
+		l.log.Warn("requests not logged: the log is too slow", "requests", lost)
 	}
-	_ = l.flush()
-	clear(batch)
-	if cap(batch) <= accessLimit/8 { // a burst's memory is given back
+	l.spare = nil
+	if cap(batch) <= 4*accessBatch { // a burst's memory is given back
 		l.spare = batch[:0]
-	} else {
-		l.spare = nil
 	}
+}
+
+// TextLines formats lines with a handler that newHandler makes on a writer.
+func TextLines(newHandler func(io.Writer) slog.Handler) LineFormat {
+	var line appender
+	handler := newHandler(&line)
+	return func(b []byte, a *Access) []byte {
+		line.b = b
+		_ = handler.Handle(context.Background(), a.record()) // an appender never fails
+		b, line.b = line.b, nil
+		return b
+	}
+}
+
+// appender is a writer in memory.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
 }
 
 func (a *Access) record() slog.Record {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// appendJSON appends the line of a request, as slog.JSONHandler writes it.
-func (a *Access) appendJSON(b []byte) []byte {
+// JSONLines formats lines as slog.JSONHandler does, at a fraction of its cost.
+func JSONLines(b []byte, a *Access) []byte {
 	b = append(b, `{"time":"`...)
 	b = a.Time.AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","level":"INFO","msg":"request"`...)

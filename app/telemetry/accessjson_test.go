@@ -22,7 +22,7 @@ func TestJSONLinesAreThoseOfTheHandler(t *testing.T) {
 		if err := slog.NewJSONHandler(&want, nil).Handle(context.Background(), a.record()); err != nil {
 			t.Fatal(err)
 		}
-		got := a.appendJSON(nil)
+		got := JSONLines(nil, &a)
 		if diff := cmp.Diff(decode(t, want.Bytes()), decode(t, got)); diff != "" {
 			t.Errorf("%q differs from the handler's line:\n%s", got, diff)
 		}

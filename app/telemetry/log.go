@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"log/slog"
@@ -56,12 +55,11 @@ func NewLogs(w io.Writer, opts LogOptions) (*Logs, error) {
 	}
 	logs := &Logs{Logger: slog.New(handler(shared))}
 	if opts.Access {
-		buffered := bufio.NewWriterSize(shared, 64<<10)
-		if opts.Format == "json" {
-			logs.Access = newAccessJSON(buffered)
-		} else {
-			logs.Access = NewAccessLog(handler(buffered), buffered.Flush)
+		format := JSONLines
+		if opts.Format == "text" {
+			format = TextLines(handler)
 		}
+		logs.Access = NewAccessLog(shared, format, logs.Logger)
 	}
 	return logs, nil
 }

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,8 +46,7 @@ func TestLogs(t *testing.T) {
 
 func TestAccessLog(t *testing.T) {
 	var out bytes.Buffer
-	flushed := 0
-	l := NewAccessLog(slog.NewJSONHandler(&out, nil), func() error { flushed++; return nil })
+	l := NewAccessLog(&out, JSONLines, slog.New(slog.DiscardHandler))
 	var adding sync.WaitGroup
 	for g := range 4 {
 		adding.Go(func() {
@@ -71,53 +69,52 @@ func TestAccessLog(t *testing.T) {
 		}
 		seen[m["id"].(float64)] = true
 	}
-	if len(seen) != 1000 || flushed == 0 {
-		t.Errorf("%d lines; want 1000; flushed %d times", len(seen), flushed)
+	if len(seen) != 1000 {
+		t.Errorf("%d lines; want 1000", len(seen))
 	}
 }
 
 // stuck is a writer that waits.
 type stuck struct {
 	release chan struct{}
-	lines   *atomic.Int64
+	bytes   int
 }
 
-func (s stuck) Write(p []byte) (int, error) {
+func (s *stuck) Write(p []byte) (int, error) {
 	<-s.release
-	s.lines.Add(1)
+	s.bytes += len(p)
 	return len(p), nil
 }
 
-// TestStuckLog states that a log that cannot be written does not stop the server, and says afterwards how much is missing.
+// TestStuckLog states that a log that cannot be written does not stop the server, and says afterwards that lines are missing.
 func TestStuckLog(t *testing.T) {
-	out := stuck{make(chan struct{}), &atomic.Int64{}}
-	var warned atomic.Int64
-	handler := counting{slog.NewJSONHandler(out, nil), &warned}
-	l := NewAccessLog(handler, nil)
-	began := time.Now()
-	for range 3 * accessLimit {
-		l.Add(Access{Method: "GET"})
-	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("adding took %v", took)
+	out := &stuck{release: make(chan struct{})}
+	var warned bytes.Buffer
+	l := NewAccessLog(out, JSONLines, slog.New(slog.NewTextHandler(&warned, nil)))
+	path := strings.Repeat("x", 1000)
+	for range 3 * accessLimit / len(path) {
+		l.Add(Access{Method: "GET", Path: path})
 	}
 	close(out.release)
 	l.Close()
-	if n := out.lines.Load(); n > 2*accessLimit+10 || warned.Load() == 0 {
-		t.Errorf("%d lines were kept, %d warnings", n, warned.Load())
+	if out.bytes < accessLimit || out.bytes > 2*accessLimit+2*accessBatch || !strings.Contains(warned.String(), "requests not logged") {
+		t.Errorf("%d bytes were kept, logged %q", out.bytes, warned.String())
 	}
 }
 
-type counting struct {
-	slog.Handler
-	warned *atomic.Int64
-}
-
-func (c counting) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level == slog.LevelWarn {
-		c.warned.Add(1)
+func TestTextLines(t *testing.T) {
+	var out bytes.Buffer
+	logs, err := NewLogs(&out, LogOptions{Format: "text", Access: true})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c.Handler.Handle(ctx, r)
+	logs.Access.Add(Access{Time: time.Unix(1, 0).UTC(), ID: 7, Method: "GET", Path: "/a b", Status: 200, Duration: time.Second, Format: "raw"})
+	logs.Access.Add(Access{ID: 8})
+	logs.Close()
+	want := `time=1970-01-01T00:00:01.000Z level=INFO msg=request method=GET path="/a b" status=200 bytes=0 duration=1s remote="" id=7 format=raw` + "\n"
+	if text := out.String(); !strings.HasPrefix(text, want) || strings.Count(text, "\n") != 2 {
+		t.Errorf("logged %q", text)
+	}
 }
 
 func TestRequests(t *testing.T) {
@@ -197,7 +194,7 @@ func TestTracing(t *testing.T) {
 }
 
 func BenchmarkAccessLog(b *testing.B) {
-	l := NewAccessLog(slog.NewJSONHandler(io.Discard, nil), nil)
+	l := NewAccessLog(io.Discard, JSONLines, slog.New(slog.DiscardHandler))
 	defer l.Close()
 	for b.Loop() {
 		l.Add(Access{Method: "GET", Path: "/repository/maven-public/org/acme/lib/1.0/lib-1.0.jar", Status: 200, Bytes: 1024, Remote: "127.0.0.1"})
