@@ -56,6 +56,8 @@ type Options struct {
 	// Refresh is how often changes by other instances are looked for, at most 15 seconds. Default: 1 second.
 	Refresh time.Duration
 
+	// Writable refuses changes while the server takes none; its error is what callers get. Default: never.
+	Writable func() error
 	// Audit gets every change after it was stored. Default: nobody.
 	Audit func(context.Context, Event)
 	// Log gets what goes wrong beside a request. Default: nobody.
@@ -151,6 +153,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.AdminPasswordChanged == nil {
 		o.AdminPasswordChanged = func() {}
+	}
+	if o.Writable == nil {
+		o.Writable = func() error { return nil }
 	}
 	if o.Audit == nil {
 		o.Audit = func(context.Context, Event) {}

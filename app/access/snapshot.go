@@ -255,6 +255,9 @@ func (s *Service) tryChange(ctx context.Context, plan func(snap *snapshot) ([]kv
 		if err != nil || len(ops) == 0 {
 			return false, err
 		}
+		if err := s.opts.Writable(); err != nil {
+			return false, err
+		}
 		next, err := put(changeKey(), changeRecord{Number: snap.number + 1})
 		if err != nil {
 			return false, err

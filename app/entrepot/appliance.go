@@ -79,7 +79,7 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	}
 	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
 	a.engine, err = repository.Open(ctx, repository.Options{
-		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs,
+		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
 		Upstream: a.upstream(), Logger: log,
 	})
 	if err != nil {
@@ -98,13 +98,7 @@ func (a *appliance) path(elem ...string) string {
 
 // openBlobs opens a file blob store, once. It stays open until the appliance closes.
 func (a *appliance) openBlobs(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-	dir := d.Path
-	if dir == "" {
-		dir = d.Name
-	}
-	if !filepath.IsAbs(dir) {
-		dir = a.path(blobsDir, dir)
-	}
+	dir := a.blobsFolder(d)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if open, ok := a.blobs[dir]; ok {
@@ -117,6 +111,29 @@ func (a *appliance) openBlobs(_ context.Context, d repository.BlobStore) (*blob.
 	store := blob.New(d.Name, driver, nil)
 	a.blobs[dir] = openBlobStore{driver, store}
 	return store, nil
+}
+
+// freeSpace gives the bytes that are free for a file blob store.
+func (a *appliance) freeSpace(d repository.BlobStore) (int64, error) {
+	a.mu.Lock()
+	open, ok := a.blobs[a.blobsFolder(d)]
+	a.mu.Unlock()
+	if !ok {
+		return 0, fmt.Errorf("blob store %s is not open", d.Name)
+	}
+	return open.driver.Free()
+}
+
+// blobsFolder gives the folder of a file blob store.
+func (a *appliance) blobsFolder(d repository.BlobStore) string {
+	dir := d.Path
+	if dir == "" {
+		dir = d.Name
+	}
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return a.path(blobsDir, dir)
 }
 
 func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
@@ -138,6 +155,7 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 		NewAdminPassword:     a.writeAdminPassword,
 		AdminPasswordChanged: a.removeFirstPassword,
 		NoAnonymous:          !a.cfg.Anonymous,
+		Writable:             a.engine.Writable,
 		Log:                  a.log,
 	})
 }

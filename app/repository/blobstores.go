@@ -10,6 +10,7 @@ import (
 
 	"entrepot/formats"
 	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 )
 
@@ -150,6 +151,9 @@ func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
 	if b.Name == "" {
 		p.add("name", "Name is required")
 	}
+	if len(b.Name) > catalog.MaxStoreName {
+		p.add("name", fmt.Sprintf("must not be longer than %d bytes", catalog.MaxStoreName))
+	}
 	if create && s.hasStore(b.Name) {
 		p.add("name", "Name is already used, must be unique (ignoring case)")
 	}
@@ -179,7 +183,7 @@ func (p *problems) checkPath(s *state, b BlobStore) {
 	}
 	var others []string
 	for name, o := range s.stores {
-		if name != b.Name && o.def.Type == BlobStoreFile && nested(o.def.Path, b.Path) {
+		if !strings.EqualFold(name, b.Name) && o.def.Type == BlobStoreFile && nested(o.def.Path, b.Path) {
 			others = append(others, name)
 		}
 	}

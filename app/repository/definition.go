@@ -19,7 +19,7 @@ type Definition struct {
 	Write       WritePolicy `json:"writePolicy,omitempty"`  // hosted
 	LatestTag   bool        `json:"latestPolicy,omitempty"` // docker: "latest" may be overwritten under WriteOnce
 	Proprietary bool        `json:"proprietaryComponents,omitempty"`
-	Cleanup     []string    `json:"cleanup,omitempty"` // cleanup policy names
+	Cleanup     []string    `json:"cleanup,omitzero"` // cleanup policy names; nil when none were ever given
 
 	Upstream      *Upstream     `json:"upstream,omitempty"`     // cache
 	NegativeCache NegativeCache `json:"negativeCache,omitzero"` // cache

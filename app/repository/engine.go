@@ -33,6 +33,8 @@ type Options struct {
 	Sealer  Sealer
 	// OpenBlobs opens the blob store of a definition whose Type is "file". What it returns serves as long as the engine lives.
 	OpenBlobs func(ctx context.Context, d BlobStore) (*blob.Store, error)
+	// FreeSpace tells how many bytes are free for an open blob store; nil means that nobody knows.
+	FreeSpace func(d BlobStore) (int64, error)
 
 	Upstream *upstream.Options // for the HTTP clients of caches; its Now is replaced by the engine's
 	Now      func() time.Time  // default time.Now

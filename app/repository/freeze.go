@@ -77,6 +77,9 @@ func (e *Engine) readFreeze(ctx context.Context) error {
 	return nil
 }
 
+// Writable is an error with the cause ErrReadOnly while the server is frozen, for the parts of the server that keep records elsewhere.
+func (e *Engine) Writable() error { return e.writable() }
+
 // writable refuses while the server is frozen.
 func (e *Engine) writable() error {
 	if e.frozen.Load() == nil {

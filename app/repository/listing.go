@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"strconv"
 
 	"entrepot/formats"
 	"entrepot/storage/catalog"
@@ -35,17 +36,20 @@ type Page[T any] struct {
 	Next  string
 }
 
-// cursor is where a page ended: the repository that keeps the last record, and its key.
+// cursor is where a page ended: the repository that keeps the last record, and the record's number.
 type cursor struct {
-	Holder    string               `json:"h"`
-	Path      string               `json:"p,omitempty"` // of an asset
-	Component *catalog.Coordinates `json:"c,omitempty"`
+	Holder string `json:"h"`
+	ID     uint64 `json:"i"`
 }
 
 // ErrBadToken is the cause of a refusal of a continuation token that this server did not give out.
 var ErrBadToken = errors.New("repository: bad continuation token")
 
-func (c cursor) token() (string, error) {
+// token is the number alone where the repository keeps its records itself, as clients know it.
+func (c cursor) token(repository string) (string, error) {
+	if c.Holder == repository {
+		return strconv.FormatUint(c.ID, 10), nil
+	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return "", err
@@ -53,11 +57,15 @@ func (c cursor) token() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(text), nil
 }
 
-func parseCursor(token string) (cursor, error) {
-	var c cursor
+// parseCursor reads a token. Numbers that are no record's mean the next greater one.
+func parseCursor(repository, token string) (cursor, error) {
 	if token == "" {
-		return c, nil
+		return cursor{}, nil
 	}
+	if number, err := strconv.ParseInt(token, 10, 64); err == nil {
+		return cursor{repository, uint64(max(number, 0))}, nil
+	}
+	var c cursor
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
@@ -75,9 +83,9 @@ func (e *Engine) Assets(ctx context.Context, s Subject, repository, token string
 		return Page[FoundAsset]{}, err
 	}
 	scan := func(holder *repo, from cursor) iter.Seq2[*catalog.Asset, error] {
-		return holder.content.Assets(ctx, from.Path)
+		return holder.content.AssetsAfterID(ctx, from.ID)
 	}
-	end := func(a *catalog.Asset) cursor { return cursor{Path: a.Path} }
+	end := func(a *catalog.Asset) uint64 { return a.ID }
 	return collect(v, from, scan, end, func(holder *repo, a *catalog.Asset) (FoundAsset, bool, error) {
 		return FoundAsset{v.def, holder.def, a}, v.sees(a.Path), nil
 	})
@@ -91,9 +99,9 @@ func (e *Engine) Components(ctx context.Context, s Subject, repository, token st
 		return Page[FoundComponent]{}, err
 	}
 	scan := func(holder *repo, from cursor) iter.Seq2[*catalog.Component, error] {
-		return holder.content.Components(ctx, catalog.ComponentQuery{After: from.Component})
+		return holder.content.ComponentsAfterID(ctx, from.ID)
 	}
-	end := func(c *catalog.Component) cursor { return cursor{Component: &c.Coordinates} }
+	end := func(c *catalog.Component) uint64 { return c.ID }
 	return collect(v, from, scan, end, func(holder *repo, c *catalog.Component) (FoundComponent, bool, error) {
 		if !v.sees(c.Name) {
 			return FoundComponent{}, false, nil
@@ -109,7 +117,7 @@ func (e *Engine) startPage(ctx context.Context, s Subject, repository, token str
 		return nil, cursor{}, err
 	}
 	e.settleDownloads(ctx)
-	from, err := parseCursor(token)
+	from, err := parseCursor(v.def.Name, token)
 	return v, from, err
 }
 
@@ -122,7 +130,7 @@ func (e *Engine) settleDownloads(ctx context.Context) {
 
 // collect reads one page of records over all holders of a repository. show makes an item of a record, or leaves it out.
 func collect[R, T any](
-	v *view, from cursor, scan func(*repo, cursor) iter.Seq2[R, error], end func(R) cursor, show func(*repo, R) (T, bool, error),
+	v *view, from cursor, scan func(*repo, cursor) iter.Seq2[R, error], end func(R) uint64, show func(*repo, R) (T, bool, error),
 ) (Page[T], error) {
 	var page Page[T]
 	read := 0
@@ -147,9 +155,7 @@ func collect[R, T any](
 				page.Items = append(page.Items, item)
 			}
 			if read++; read == pageSize {
-				last := end(record)
-				last.Holder = holder.def.Name
-				page.Next, err = last.token()
+				page.Next, err = cursor{holder.def.Name, end(record)}.token(v.def.Name)
 				return page, err
 			}
 		}

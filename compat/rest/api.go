@@ -58,11 +58,46 @@ func New(o Options) *API {
 func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error {
 	surface := server.Surface{Prefix: prefix, Face: face{a}, Authenticator: authenticator}
 	for _, op := range a.operations() {
-		if err := s.Mount(surface, a.route(op)); err != nil {
-			return fmt.Errorf("rest: %w", err)
+		for _, path := range spellings(op) {
+			op.path = path
+			if err := s.Mount(surface, a.route(op)); err != nil {
+				return fmt.Errorf("rest: %w", err)
+			}
 		}
 	}
 	return nil
+}
+
+// spellings are all paths of an operation: its own, what it was called before it left beta, and both with a slash at the end.
+func spellings(op operation) []string {
+	paths := []string{op.path, op.path + "/"}
+	if old := betaPath(op.path); old != "" {
+		paths = append(paths, old, old+"/")
+	}
+	return paths
+}
+
+// betaPath gives the path below beta/ of what the old server answers there too; "" when it does not.
+func betaPath(path string) string {
+	rest, ok := strings.CutPrefix(path, "v1/")
+	if !ok {
+		return ""
+	}
+	switch {
+	case rest == "repositorySettings":
+		return "beta/repositories"
+	case strings.HasPrefix(rest, "blobstores/file"), strings.HasPrefix(rest, "blobstores/s3"):
+		kind, name, _ := strings.Cut(strings.TrimPrefix(rest, "blobstores/"), "/")
+		return strings.TrimSuffix("beta/blobstores/"+kind+"/"+kind+"/"+name, "/")
+	case strings.HasPrefix(rest, "repositories/{format}/"), strings.HasPrefix(rest, "security/"):
+		return "beta/" + rest
+	}
+	for _, resource := range []string{"routing-rules", "email", "blobstores"} {
+		if rest == resource || strings.HasPrefix(rest, resource+"/") {
+			return "beta/" + rest
+		}
+	}
+	return ""
 }
 
 // operations are all operations of the API, a resource after the other.
@@ -71,6 +106,7 @@ func (a *API) operations() []operation {
 	for _, resource := range [][]operation{
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
+		a.blobStoreOperations(), a.readOnlyOperations(),
 	} {
 		all = append(all, resource...)
 	}
@@ -173,6 +209,8 @@ func (a *API) serve(op operation, r *server.Request) (*formats.Response, error) 
 		produces = mediaJSON
 	}
 	switch {
+	case !spelled(r.Target, op.path):
+		return nil, statusOnly(http.StatusNotFound)
 	case !accepts(r.Header, produces):
 		return nil, &server.StatusError{Status: http.StatusNotAcceptable}
 	case op.consumes != mediaNone && op.consumes != mediaAny && !consumes(r.Header, op.consumes):
@@ -218,8 +256,23 @@ func respond(op operation, produces media, v any) (*formats.Response, error) {
 
 func textResponse(status int, text string) *formats.Response {
 	return &formats.Response{
-		Status: status, Header: http.Header{"Content-Type": {string(mediaText)}}, Body: formats.Body{Bytes: []byte(text), Size: int64(len(text))},
+		Status: status, Header: http.Header{"Content-Type": {"text/plain;charset=utf-8"}}, Body: formats.Body{Bytes: []byte(text), Size: int64(len(text))},
 	}
+}
+
+// spelled reports whether the fixed parts of a path came as they are written, without escapes: the old server knows no others.
+func spelled(target, path string) bool {
+	have := strings.Split(strings.TrimPrefix(target, prefix), "/")
+	want := strings.Split(path, "/")
+	if len(have) != len(want) {
+		return false
+	}
+	for i, segment := range want {
+		if !strings.HasPrefix(segment, "{") && have[i] != segment {
+			return false
+		}
+	}
+	return true
 }
 
 // accepts reports whether a client takes a kind of answer.
@@ -230,6 +283,9 @@ func accepts(h http.Header, kind media) bool {
 	}
 	major, _, _ := strings.Cut(string(kind), "/")
 	for _, line := range lines {
+		if line == "" {
+			return true
+		}
 		for _, item := range strings.Split(line, ",") {
 			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
 			name = strings.ToLower(strings.TrimSpace(name))

@@ -102,7 +102,7 @@ func bindSlice(to reflect.Value, v any, path []string) error {
 	}
 	slice := reflect.MakeSlice(to.Type(), len(list), len(list))
 	for i, item := range list {
-		if err := bind(slice.Index(i), item, path); err != nil {
+		if err := bind(slice.Index(i), item, append(path[:len(path):len(path)], "*")); err != nil {
 			return err
 		}
 	}
@@ -142,14 +142,21 @@ func bindScalar(to reflect.Value, v any, path []string) error {
 	case reflect.Bool:
 		truth, ok := truthOf(text)
 		if !ok {
-			return &errShape{path, fmt.Sprintf(`Cannot deserialize value of type boolean from %q: only "true" or "false" recognized`, text)}
+			return &errShape{path, fmt.Sprintf(`Cannot deserialize value from String %q: only "true" or "false" recognized`, text)}
 		}
 		to.SetBool(truth)
 		return nil
 	case reflect.Int, reflect.Int64:
 		number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if _, truth := v.(bool); truth || err != nil || math.Abs(number) > 1<<53 {
-			return &errShape{path, fmt.Sprintf("Cannot deserialize value of type integer from %q: not a valid number", text)}
+		if _, truth := v.(bool); truth || err != nil {
+			return &errShape{path, fmt.Sprintf("Cannot deserialize value from String %q: not a valid number", text)}
+		}
+		bits := 64
+		if to.Kind() == reflect.Int { // what the old server calls an Integer
+			bits = 32
+		}
+		if limit := math.Ldexp(1, bits-1); number < -limit || number >= limit {
+			return &errShape{path, fmt.Sprintf("Numeric value (%s) out of range", text)}
 		}
 		to.SetInt(int64(number))
 		return nil

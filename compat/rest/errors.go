@@ -66,6 +66,9 @@ func messagef(status int, format string, args ...any) error {
 // statusOnly is an answer without a body.
 func statusOnly(status int) error { return &server.StatusError{Status: status, Bare: true} }
 
+// absent is the answer of the few operations that say "not found" themselves instead of raising an error: it has no fault id.
+func absent() *formats.Response { return &formats.Response{Status: http.StatusNotFound} }
+
 // face words errors as clients of the old REST API know them.
 type face struct{ api *API }
 
@@ -112,15 +115,15 @@ func (f face) bodyError(r *server.Request, err error) *formats.Response {
 	var unparsable *errUnparsable
 	switch {
 	case errors.Is(err, errEmptyBody):
-		return validation(r, violations{{"PARAMETER arg0", "must not be null"}})
+		return validation(r, violations{{"PARAMETER " + bodyArgument(r), mustNotBeNull}})
 	case errors.As(err, &shape):
 		list := make([]violation, 0, len(shape.path))
 		for _, name := range shape.path {
 			list = append(list, violation{name, shape.message})
 		}
-		return jsonResponse(http.StatusBadRequest, list)
+		return fault(jsonResponse(http.StatusBadRequest, list))
 	case errors.As(err, &unparsable):
-		return (&message{status: http.StatusBadRequest, text: unparsable.Error()}).response()
+		return fault((&message{status: http.StatusBadRequest, text: unparsable.Error()}).response())
 	}
 	id := uuid.NewString()
 	text := "ERROR: (ID " + id + ") the server could not do this; its log says why"
@@ -130,6 +133,14 @@ func (f face) bodyError(r *server.Request, err error) *formats.Response {
 	resp := textResponse(http.StatusInternalServerError, text)
 	resp.Header.Set("X-Siesta-Faultid", id)
 	return resp
+}
+
+// bodyArgument names a request's body as constraint checks do: by its place behind the parameters of the path.
+func bodyArgument(r *server.Request) string {
+	if r.Param("format") == "" && r.Param("name") != "" || r.Param("id") != "" {
+		return "arg1"
+	}
+	return "arg0"
 }
 
 // unauthenticated answers wrong credentials. It is made before the REST layer is reached, so it has no fault id.

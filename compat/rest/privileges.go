@@ -1,7 +1,10 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"entrepot/app/access"
 	"entrepot/app/server"
@@ -14,7 +17,18 @@ func (a *API) privilegeOperations() []operation {
 		{method: http.MethodDelete, path: "v1/security/privileges/{name}", access: server.Permission("nexus:privileges:delete"), run: a.deletePrivilege},
 	}
 	for _, t := range access.PrivilegeTypes() {
+		named := func(run func(*call, string) (any, error)) func(*call) (any, error) { // a privilege may have the name of a type
+			return func(c *call) (any, error) { return run(c, string(t)) }
+		}
 		ops = append(ops,
+			operation{
+				method: http.MethodGet, path: "v1/security/privileges/" + string(t), access: server.Permission("nexus:privileges:read"),
+				run: named(a.privilegeNamed),
+			},
+			operation{
+				method: http.MethodDelete, path: "v1/security/privileges/" + string(t), access: server.Permission("nexus:privileges:delete"),
+				run: named(a.deletePrivilegeNamed),
+			},
 			operation{
 				method: http.MethodPost, path: "v1/security/privileges/" + string(t), access: server.PermissionAfterBody("nexus:privileges:create"),
 				consumes: mediaJSON, status: http.StatusCreated, run: func(c *call) (any, error) { return a.createPrivilege(c, t) },
@@ -28,7 +42,7 @@ func (a *API) privilegeOperations() []operation {
 }
 
 type privilegeBody struct {
-	Name        string   `json:"name"`
+	Name        *string  `json:"name"`
 	Description *string  `json:"description"`
 	Actions     []string `json:"actions"`
 	Pattern     string   `json:"pattern"`
@@ -73,8 +87,10 @@ func (a *API) listPrivileges(c *call) (any, error) {
 	return out, nil
 }
 
-func (a *API) getPrivilege(c *call) (any, error) {
-	p, err := a.access.Privilege(c.Context(), c.Param("name"))
+func (a *API) getPrivilege(c *call) (any, error) { return a.privilegeNamed(c, c.Param("name")) }
+
+func (a *API) privilegeNamed(c *call, name string) (any, error) {
+	p, err := a.access.Privilege(c.Context(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -88,17 +104,17 @@ func (c *call) privilegeInput(t access.PrivilegeType) (access.Privilege, error) 
 		return access.Privilege{}, err
 	}
 	p := access.Privilege{
-		Name: b.Name, Type: t, Description: b.Description, Pattern: b.Pattern, Domain: b.Domain, Format: b.Format,
+		Name: deref(b.Name), Type: t, Description: b.Description, Pattern: b.Pattern, Domain: b.Domain, Format: b.Format,
 		Repository: b.Repository, Selector: b.Selector, Script: b.Script,
 	}
 	for _, label := range b.Actions {
 		action, ok := access.ParseAction(t, label)
 		if !ok {
-			return p, &errShape{[]string{"actions"}, "Cannot deserialize value: " + label + " is no action"}
+			return p, &errShape{[]string{"actions", "*"}, "Cannot deserialize value from String " + strconv.Quote(label) + ": not one of the values accepted"}
 		}
 		p.Actions = append(p.Actions, action)
 	}
-	if err := p.Validate(); err != nil {
+	if err := withoutNameRule(b.Name, p.Validate()); err != nil {
 		return p, err
 	}
 	return p, c.authorize()
@@ -118,14 +134,31 @@ func (a *API) updatePrivilege(c *call, t access.PrivilegeType) (any, error) {
 		return nil, err
 	}
 	if name := c.Param("name"); p.Name != name {
-		return nil, quotedf(http.StatusConflict, "The Privilege name '%s' does not match the name used in the path '%s'.", p.Name, name)
+		return nil, quotedf(http.StatusConflict, "The privilege name '%s' does not match the name used in the path '%s'.", p.Name, name)
 	}
 	return nil, a.access.UpdatePrivilege(c.Context(), c.actor(), p)
 }
 
 func (a *API) deletePrivilege(c *call) (any, error) {
+	return a.deletePrivilegeNamed(c, c.Param("name"))
+}
+
+func (a *API) deletePrivilegeNamed(c *call, name string) (any, error) {
 	if err := c.signedIn(); err != nil {
 		return nil, err
 	}
-	return nil, a.access.DeletePrivilege(c.Context(), c.actor(), c.Param("name"))
+	return nil, a.access.DeletePrivilege(c.Context(), c.actor(), name)
+}
+
+// withoutNameRule takes what is wrong with the spelling of a name out of an error when there was no name at all: clients are told
+// only that it is missing.
+func withoutNameRule(name *string, err error) error {
+	var refused *access.Error
+	if name != nil || !errors.As(err, &refused) {
+		return err
+	}
+	fields := slices.DeleteFunc(slices.Clone(refused.Fields), func(f access.FieldError) bool {
+		return f.Field == "name" && f.Message == nameRule
+	})
+	return &access.Error{Kind: refused.Kind, Message: refused.Message, Fields: fields}
 }

@@ -91,8 +91,11 @@ func (a *API) deleteRepository(c *call) (any, error) {
 	if c.subject.Anonymous() {
 		return nil, forbidden()
 	}
-	d, err := a.administered(c, permission.Delete, statusOnly(http.StatusNotFound))
-	if err != nil {
+	d, ok := a.engine.Lookup(c.Param("name"))
+	if !ok {
+		return absent(), nil
+	}
+	if err := c.administers(d.Format, d.Name, permission.Delete); err != nil {
 		return nil, err
 	}
 	return nil, a.engine.Delete(c.Context(), d.Name, c.subject.UserID())

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -23,8 +24,21 @@ func (a *API) routingOperations() []operation {
 type ruleBody struct {
 	Name        string   `json:"name"`
 	Description *string  `json:"description"`
-	Mode        string   `json:"mode"`
+	Mode        *string  `json:"mode"`
 	Matchers    []string `json:"matchers"`
+}
+
+// mode gives the mode, or an error when it is none of those there are.
+func (b *ruleBody) mode() (repository.RuleMode, error) {
+	if b.Mode == nil {
+		return "", nil
+	}
+	switch mode := repository.RuleMode(strings.ToUpper(*b.Mode)); mode {
+	case repository.RuleBlock, repository.RuleAllow:
+		return mode, nil
+	}
+	text := fmt.Sprintf("Cannot deserialize value from String %q: not one of the values accepted: [ALLOW, BLOCK]", *b.Mode)
+	return "", &errShape{[]string{"mode"}, text}
 }
 
 func routingRule(r repository.RoutingRule) object {
@@ -72,12 +86,16 @@ func (c *call) ruleInput(before string) (repository.RoutingRule, error) {
 	if err := c.decode(&b); err != nil {
 		return repository.RoutingRule{}, err
 	}
+	mode, err := b.mode()
+	if err != nil {
+		return repository.RoutingRule{}, err
+	}
 	var v violations
 	if b.Description == nil {
 		v.add("description", "A non-null value must be specified")
 	}
 	r := repository.RoutingRule{
-		Name: b.Name, Description: deref(b.Description), Mode: repository.RuleMode(strings.ToUpper(b.Mode)), Matchers: b.Matchers,
+		Name: b.Name, Description: deref(b.Description), Mode: mode, Matchers: b.Matchers,
 	}
 	for _, f := range c.api.engine.CheckRoutingRule(before, r) {
 		v.add(f.Field, f.Message)
@@ -118,7 +136,7 @@ func (a *API) deleteRule(c *call) (any, error) {
 
 func wordRule(err error, name string) error {
 	if errors.Is(err, repository.ErrNotFound) {
-		return messagef(http.StatusNotFound, "Did not find a routing rule with the name '%s'", name)
+		return quotedf(http.StatusNotFound, "Did not find a routing rule with the name '%s'", name)
 	}
 	return err
 }

@@ -20,12 +20,13 @@ type section struct {
 type setting struct {
 	name     string
 	required bool
-	choices  []string // in the spelling of the domain; any letter case comes in
+	choices  []string
+	shape    bool // any other value makes the body one of the wrong shape
 }
 
 // sections are the sections of each format.
 func sections(format string) []section {
-	disposition := setting{name: "contentDisposition", choices: []string{"INLINE", "ATTACHMENT"}}
+	disposition := setting{name: "contentDisposition", choices: []string{"INLINE", "ATTACHMENT"}, shape: format == "raw"}
 	switch format {
 	case "maven2":
 		return []section{{name: "maven", required: true, kinds: []formats.Kind{formats.Hosted, formats.Cache}, members: []setting{
@@ -49,57 +50,69 @@ func (s section) takes(kind formats.Kind) bool {
 }
 
 // readSections takes the format's own settings out of a body.
-func readSections(format string, kind formats.Kind, body map[string]any, v *violations) map[string]string {
+func readSections(format string, kind formats.Kind, body map[string]any, v *violations) (map[string]string, error) {
 	settings := make(map[string]string)
 	for _, s := range sections(format) {
 		if !s.takes(kind) {
 			continue
 		}
 		members, ok := body[s.name].(map[string]any)
-		if !ok {
+		switch {
+		case body[s.name] == nil:
 			if s.required {
 				v.parameter(s.name, mustNotBeNull)
 			}
 			continue
+		case !ok:
+			return nil, wrongShape([]string{s.name}, "an object", body[s.name])
 		}
 		for _, m := range s.members {
-			text, ok := m.read(members[m.name], v)
+			text, ok, err := m.read(s.name, members[m.name], v)
+			if err != nil {
+				return nil, err
+			}
 			if ok {
 				settings[m.name] = text
 			}
 		}
 	}
-	return settings
+	return settings, nil
 }
 
-func (m setting) read(value any, v *violations) (string, bool) {
-	text, ok := "", true
+// read gives a setting's value; false when there is none.
+func (m setting) read(section string, value any, v *violations) (string, bool, error) {
+	text := ""
 	switch value := value.(type) {
 	case string:
 		text = value
 	case bool:
 		text = strconv.FormatBool(value)
 	case nil:
-		ok = false
+	case map[string]any, []any:
+		return "", false, wrongShape([]string{section, m.name}, "a text", value)
 	default:
 		text = fmt.Sprint(value)
 	}
-	if !ok || text == "" {
+	if text == "" {
 		if m.required {
-			v.parameter(m.name, mustNotBeNull)
+			v.parameter(m.name, mustNotBeEmpty)
 		}
-		return "", false
+		return "", false, nil
+	}
+	if len(m.choices) == 0 {
+		return text, true, nil
 	}
 	for _, choice := range m.choices {
-		if strings.EqualFold(choice, text) {
-			return choice, true
+		if choice == text || m.shape && strings.EqualFold(choice, text) {
+			return choice, true, nil
 		}
 	}
-	if len(m.choices) > 0 {
-		v.parameter(m.name, "must be one of "+strings.Join(m.choices, ", "))
-		return "", false
+	if m.shape {
+		message := fmt.Sprintf("Cannot deserialize value from String %q: not one of the values accepted: [%s]", text, strings.Join(m.choices, ", "))
+		return "", false, &errShape{[]string{section, m.name}, message}
 	}
-	return text, true
+	v.parameter(m.name, "must be one of "+strings.Join(m.choices, ", "))
+	return "", false, nil
 }
 
 // writeSections gives the format's own settings as members of an answer.

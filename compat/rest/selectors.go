@@ -12,7 +12,7 @@ import (
 func (a *API) selectorOperations() []operation {
 	const path = "v1/security/content-selectors"
 	return []operation{
-		{method: http.MethodGet, path: path, access: server.Permission("nexus:selectors:read"), run: a.listSelectors},
+		{method: http.MethodGet, path: path, access: server.PermissionAfterBody("nexus:selectors:read"), run: a.listSelectors},
 		{method: http.MethodPost, path: path, access: server.PermissionAfterBody("nexus:selectors:create"), consumes: mediaJSON, run: a.createSelector},
 		{method: http.MethodGet, path: path + "/{name}", access: server.Permission("nexus:selectors:read"), run: a.getSelector},
 		{method: http.MethodPut, path: path + "/{name}", access: server.PermissionAfterBody("nexus:selectors:update"), consumes: mediaJSON, run: a.updateSelector},
@@ -21,7 +21,7 @@ func (a *API) selectorOperations() []operation {
 }
 
 type selectorBody struct {
-	Name        string  `json:"name"`
+	Name        *string `json:"name"`
 	Description *string `json:"description"`
 	Expression  string  `json:"expression"`
 }
@@ -30,7 +30,15 @@ func selector(s access.Selector) object {
 	return object{{"name", s.Name}, {"type", s.Type}, {"description", s.Description}, {"expression", s.Expression}}
 }
 
+// listSelectors gives a list that must not be kept, nor must its refusal.
 func (a *API) listSelectors(c *call) (any, error) {
+	fresh := http.Header{
+		"Cache-Control": {"no-cache, must-revalidate, no-transform, no-store, proxy-revalidate, s-maxage=0, max-age=0"},
+		"Expires":       {"0"}, "Pragma": {"no-cache"},
+	}
+	if c.Authorize() != nil {
+		return nil, &server.StatusError{Status: http.StatusForbidden, Header: fresh}
+	}
 	selectors, err := a.access.Selectors(c.Context())
 	if err != nil {
 		return nil, err
@@ -43,11 +51,8 @@ func (a *API) listSelectors(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &formats.Response{Status: http.StatusOK, Body: formats.Body{Bytes: body, Size: int64(len(body))}, Header: http.Header{
-		"Content-Type":  {string(mediaJSON)},
-		"Cache-Control": {"no-store, no-cache, must-revalidate, proxy-revalidate, max-age=0, s-maxage=0"},
-		"Expires":       {"0"}, "Pragma": {"no-cache"},
-	}}, nil
+	fresh.Set("Content-Type", string(mediaJSON))
+	return &formats.Response{Status: http.StatusOK, Header: fresh, Body: formats.Body{Bytes: body, Size: int64(len(body))}}, nil
 }
 
 func (a *API) getSelector(c *call) (any, error) {
@@ -65,10 +70,10 @@ func (c *call) selectorInput(name string) (access.Selector, error) {
 		return access.Selector{}, err
 	}
 	if name != "" {
-		b.Name = name
+		b.Name = &name
 	}
-	s := access.Selector{Name: b.Name, Type: access.SelectorType, Description: b.Description, Expression: b.Expression}
-	if err := s.Validate(); err != nil {
+	s := access.Selector{Name: deref(b.Name), Type: access.SelectorType, Description: b.Description, Expression: b.Expression}
+	if err := withoutNameRule(b.Name, s.Validate()); err != nil {
 		return s, wordSelector(err)
 	}
 	return s, c.authorize()

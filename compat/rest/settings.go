@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"entrepot/app/access/permission"
@@ -15,12 +16,19 @@ import (
 )
 
 func (a *API) settingsOperations() []operation {
-	return []operation{
-		{method: http.MethodGet, path: "v1/repositorySettings", access: server.Content(), run: a.listSettings},
-		{method: http.MethodPost, path: "v1/repositories/{format}/{type}", access: server.Content(), consumes: mediaJSON, status: http.StatusCreated, run: a.createSettings},
-		{method: http.MethodGet, path: "v1/repositories/{format}/{type}/{name}", access: server.Content(), run: a.getSettings},
-		{method: http.MethodPut, path: "v1/repositories/{format}/{type}/{name}", access: server.Content(), consumes: mediaJSON, run: a.updateSettings},
+	ops := []operation{{method: http.MethodGet, path: "v1/repositorySettings", access: server.Content(), run: a.listSettings}}
+	for _, kind := range []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy} {
+		path := "v1/repositories/{format}/" + names.Type(kind)
+		of := func(run func(*call, formats.Kind) (any, error)) func(*call) (any, error) {
+			return func(c *call) (any, error) { return run(c, kind) }
+		}
+		ops = append(ops,
+			operation{method: http.MethodPost, path: path, access: server.Content(), consumes: mediaJSON, status: http.StatusCreated, run: of(a.createSettings)},
+			operation{method: http.MethodGet, path: path + "/{name}", access: server.Content(), run: of(a.getSettings)},
+			operation{method: http.MethodPut, path: path + "/{name}", access: server.Content(), consumes: mediaJSON, run: of(a.updateSettings)},
+		)
 	}
+	return ops
 }
 
 // settingsOf reads and checks a body.
@@ -38,15 +46,17 @@ func (a *API) settingsOf(c *call, format string, kind formats.Kind) (*settingsBo
 		return nil, &errUnparsable{err}
 	}
 	v := b.check(kind)
-	b.sections = readSections(format, kind, members, &v)
+	if b.sections, err = readSections(format, kind, members, &v); err != nil {
+		return nil, err
+	}
 	if len(v) > 0 {
 		return nil, v
 	}
-	return b, nil
+	return b, b.refusal(kind)
 }
 
-func (a *API) createSettings(c *call) (any, error) {
-	format, kind, ok := formatOf(c)
+func (a *API) createSettings(c *call, kind formats.Kind) (any, error) {
+	format, ok := formatOf(c)
 	if !ok || !a.engine.Served(format) {
 		return nil, statusOnly(http.StatusNotFound)
 	}
@@ -58,7 +68,7 @@ func (a *API) createSettings(c *call) (any, error) {
 		return nil, err
 	}
 	d := a.withKnownRule(b.definition(format, kind, nil))
-	return nil, wordDefinition(a.engine.Create(c.Context(), d, c.subject.UserID()))
+	return nil, wordDefinition(a.engine.Create(c.Context(), d, c.subject.UserID()), d, nil)
 }
 
 // withKnownRule drops the name of a routing rule that does not exist, as the old server does.
@@ -71,10 +81,13 @@ func (a *API) withKnownRule(d repository.Definition) repository.Definition {
 
 var errNoRepository = quotedf(http.StatusNotFound, "Repository not found")
 
-func (a *API) getSettings(c *call) (any, error) {
-	format, kind, ok := formatOf(c)
+func (a *API) getSettings(c *call, kind formats.Kind) (any, error) {
+	format, ok := formatOf(c)
+	if !ok {
+		return nil, statusOnly(http.StatusNotFound)
+	}
 	d, found := a.engine.Lookup(c.Param("name"))
-	if !ok || !found || d.Format != format || d.Kind != kind || c.administers(d.Format, d.Name, permission.Read) != nil {
+	if !found || d.Format != format || d.Kind != kind || c.administers(d.Format, d.Name, permission.Read) != nil {
 		return nil, errNoRepository
 	}
 	return settings(c, d), nil
@@ -94,8 +107,8 @@ func (a *API) listSettings(c *call) (any, error) {
 	return list, nil
 }
 
-func (a *API) updateSettings(c *call) (any, error) {
-	format, kind, ok := formatOf(c)
+func (a *API) updateSettings(c *call, kind formats.Kind) (any, error) {
+	format, ok := formatOf(c)
 	if !ok || !a.engine.Served(format) {
 		return nil, statusOnly(http.StatusNotFound)
 	}
@@ -108,28 +121,41 @@ func (a *API) updateSettings(c *call) (any, error) {
 	}
 	before, found := a.engine.Lookup(*b.Name)
 	if !found {
-		return nil, statusOnly(http.StatusNotFound)
+		return absent(), nil
 	}
+	b.Name = &before.Name // whatever letter case was asked for
 	if err := c.administers(before.Format, before.Name, permission.Edit); err != nil {
 		return nil, err
 	}
 	d := a.withKnownRule(b.definition(format, kind, &before))
-	return nil, wordDefinition(a.engine.Update(c.Context(), d, c.subject.UserID()))
+	return nil, wordDefinition(a.engine.Update(c.Context(), d, c.subject.UserID()), d, &before)
 }
 
-// wordDefinition gives the engine's refusal of a definition in the words that clients know.
-func wordDefinition(err error) error {
+// wordDefinition gives the engine's refusal of a definition in the words that clients know. before is what it was to replace.
+func wordDefinition(err error, d repository.Definition, before *repository.Definition) error {
 	var fields formats.FieldErrors
 	switch {
 	case errors.Is(err, repository.ErrExists):
 		return quotedf(http.StatusBadRequest, "Duplicate key")
+	case errors.Is(err, repository.ErrReadOnly):
+		verb := "INSERT"
+		if before != nil {
+			verb = "UPDATE"
+		}
+		return quotedf(http.StatusBadRequest, "%s is not allowed while the application is frozen", verb)
 	case errors.As(err, &fields):
 		var v violations
 		for _, f := range fields {
-			if f.Field == "upstream.connection.useTrustStore" {
+			switch {
+			case f.Field == "upstream.connection.useTrustStore":
 				return quotedf(http.StatusBadRequest, "%s", f.Message)
+			case f.Field == "members" && before == nil && slices.Contains(d.Members, d.Name): // it does not exist yet
+				v.add("HelperBean.memberNames", "Member repository does not exist: "+d.Name)
+			case f.Field == "members" && strings.HasPrefix(f.Message, "Group '"):
+				v.add("HelperBean.group.memberNames", f.Message)
+			default:
+				v.add(fieldID(f.Field), f.Message)
 			}
-			v.add(fieldID(f.Field), f.Message)
 		}
 		return v
 	}
@@ -143,8 +169,8 @@ func fieldID(field string) string {
 		return "HelperBean.memberNames"
 	case "upstream.url":
 		return "ProxyConfig.attributes[proxy].remoteUrl"
-	case "upstream.authentication.username", "upstream.authentication.bearerToken":
-		return "UsernameAuthenticationConfiguration.attributes[httpclient].authentication." + field[len("upstream.authentication."):]
+	case "upstream.authentication.preemptive":
+		return "HelperBean.attributes.httpclient.authentication.preemptive"
 	}
 	return "PARAMETER " + field
 }
@@ -170,9 +196,6 @@ func settings(c *call, d repository.Definition) object {
 		}
 		head = append(head, member{"storage", storage}, member{"cleanup", cleanupOf(d)})
 		head = append(head, cacheSettings(d)...)
-		if d.Format != "raw" {
-			tail = append(object{{"replication", replicationOf(d)}}, tail...)
-		}
 	case formats.Proxy:
 		head = append(head, member{"storage", storage}, member{"group", object{{"memberNames", append([]string{}, d.Members...)}}})
 	}
@@ -180,17 +203,10 @@ func settings(c *call, d repository.Definition) object {
 }
 
 func cleanupOf(d repository.Definition) any {
-	if len(d.Cleanup) == 0 {
+	if d.Cleanup == nil {
 		return nil
 	}
 	return object{{"policyNames", d.Cleanup}}
-}
-
-func replicationOf(d repository.Definition) any {
-	if d.Replication == nil {
-		return nil
-	}
-	return object{{"preemptivePullEnabled", d.Replication.PreemptivePull}, {"assetPathRegex", emptyAsNull(d.Replication.AssetPathRegex)}}
 }
 
 func cacheSettings(d repository.Definition) object {
@@ -204,7 +220,7 @@ func cacheSettings(d repository.Definition) object {
 		}},
 		{"negativeCache", object{{"enabled", d.NegativeCache.Enabled}, {"timeToLive", inMinutes(d.NegativeCache.TTL)}}},
 		{"httpClient", object{
-			{"blocked", u.Blocked}, {"autoBlock", u.AutoBlock}, {"connection", connectionOf(u.Connection)}, {"authentication", authenticationOf(u.Authentication)},
+			{"blocked", u.Blocked}, {"autoBlock", u.AutoBlock}, {"connection", connectionOf(u.Connection)}, {"authentication", authenticationOf(d.Format, u.Authentication)},
 		}},
 		{"routingRuleName", emptyAsNull(d.RoutingRule)},
 	}
@@ -228,15 +244,19 @@ func connectionOf(c *repository.Connection) any {
 }
 
 // authenticationOf never shows a secret.
-func authenticationOf(a *repository.Credentials) any {
+func authenticationOf(format string, a *repository.Credentials) any {
 	if a == nil {
 		return nil
 	}
-	out := object{{"type", a.Type}, {"username", emptyAsNull(a.Username)}, {"ntlmHost", emptyAsNull(a.NTLMHost)}, {"ntlmDomain", emptyAsNull(a.NTLMDomain)}}
-	if a.Preemptive {
-		out = append(out, member{"preemptive", true})
+	account := object{{"username", emptyAsNull(a.Username)}, {"ntlmHost", emptyAsNull(a.NTLMHost)}, {"ntlmDomain", emptyAsNull(a.NTLMDomain)}}
+	if format != "maven2" {
+		return append(object{{"type", a.Type}}, account...)
 	}
-	return out
+	var preemptive any
+	if a.Preemptive {
+		preemptive = true
+	}
+	return append(append(object{{"type", a.Type}, {"preemptive", preemptive}}, account...), member{"bearerToken", nil})
 }
 
 func inMinutes(d time.Duration) int { return int(d / time.Minute) }

@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +96,7 @@ type groupBody struct {
 const (
 	mustNotBeNull  = "must not be null"
 	mustNotBeEmpty = "must not be empty"
+	nameRule       = "Only letters, digits, underscores(_), hyphens(-), and dots(.) are allowed and may not start with underscore or dot."
 )
 
 var repositoryName = regexp.MustCompile(`^[a-zA-Z0-9\-][a-zA-Z0-9_\-.]*$`)
@@ -104,15 +107,18 @@ func (b *settingsBody) check(kind formats.Kind) violations {
 	switch name := deref(b.Name); {
 	case name == "":
 		v.parameter("name", mustNotBeEmpty)
+		if b.Name != nil {
+			v.parameter("name", nameRule)
+		}
 	case !repositoryName.MatchString(name):
-		v.parameter("name", "Only letters, digits, underscores(_), hyphens(-), and dots(.) are allowed and may not start with underscore or dot.")
+		v.parameter("name", nameRule)
 	}
 	need(&v, "online", b.Online)
 	if need(&v, "storage", b.Storage) {
 		needText(&v, "blobStoreName", b.Storage.BlobStore)
 		need(&v, "strictContentTypeValidation", b.Storage.Strict)
 		if kind == formats.Hosted {
-			needText(&v, "writePolicy", b.Storage.Write)
+			need(&v, "writePolicy", b.Storage.Write)
 		}
 	}
 	switch kind {
@@ -143,14 +149,18 @@ func (b *settingsBody) checkCache(v *violations) {
 	if u, err := url.Parse(*b.Proxy.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		v.add("ProxyConfig.attributes[proxy].remoteUrl", "URL should be in the format 'http://www.example.com'")
 	}
-	if *b.NegativeCache.TTL < -1 {
+	if *b.NegativeCache.TTL < 0 {
 		v.add("Config.attributes[negativeCache].timeToLive", "must be greater than or equal to 0")
+	}
+	if a := b.HTTPClient.Authentication; a != nil {
+		a.check(v)
 	}
 }
 
 func (p *proxyBody) check(v *violations) {
 	if needText(v, "remoteUrl", p.URL) {
-		if u, err := url.Parse(*p.URL); err != nil || u.Scheme == "" {
+		u, err := url.Parse(*p.URL)
+		if err != nil || strings.ContainsAny(*p.URL, " \"<>^`{|}\\") || u.Scheme != "" && strings.HasSuffix(*p.URL, "://") {
 			v.parameter("remoteUrl", "URI should be in the format 'scheme:[//authority][/path][?query][#fragment]'")
 		}
 	}
@@ -168,6 +178,60 @@ func (h *httpClientBody) check(v *violations) {
 	if h.Authentication != nil {
 		needText(v, "type", h.Authentication.Type)
 	}
+}
+
+// check finds what is missing for a way to sign in.
+func (a *authenticationBody) check(v *violations) {
+	missing := func(class, name, message string) {
+		v.add(class+"AuthenticationConfiguration.attributes[httpclient].authentication."+name, message)
+	}
+	switch *a.Type {
+	case "username", "ntlm":
+		class := map[string]string{"username": "Username", "ntlm": "Ntlm"}[*a.Type]
+		if strings.TrimSpace(deref(a.Username)) == "" {
+			missing(class, "username", "must not be blank")
+		}
+		if a.Password == nil {
+			missing(class, "password", mustNotBeNull)
+		}
+	case "bearerToken":
+		if a.Bearer == nil {
+			missing("BearerToken", "bearerToken", mustNotBeNull)
+		}
+	}
+}
+
+// policies are the names of cleanup policies, each once and in order. nil means that none were ever given.
+func (b *cleanupBody) policies() []string {
+	if b == nil || b.Policies == nil {
+		return nil
+	}
+	names := slices.DeleteFunc(slices.Clone(b.Policies), func(name string) bool { return name == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// refusal is what the domain has no words for: values that are none of those there are.
+func (b *settingsBody) refusal(kind formats.Kind) error {
+	if kind == formats.Hosted {
+		switch write := *b.Storage.Write; repository.WritePolicy(strings.ToUpper(write)) {
+		case repository.WriteAllow, repository.WriteOnce, repository.WriteDeny:
+		default:
+			return facetRefusal("Cannot deserialize value from String %q: not one of the values accepted: [ALLOW, DENY, ALLOW_ONCE]", write)
+		}
+	}
+	if kind == formats.Cache && b.HTTPClient.Authentication != nil {
+		switch t := *b.HTTPClient.Authentication.Type; t {
+		case "username", "ntlm", "bearerToken":
+		default:
+			return facetRefusal("Unknown AuthenticationConfiguration type: %s", t)
+		}
+	}
+	return nil
+}
+
+func facetRefusal(format string, args ...any) error {
+	return quotedf(http.StatusBadRequest, "Failed to validate facets; 1 failure\n"+format, args...)
 }
 
 func need[T any](v *violations, name string, value *T) bool {
@@ -200,10 +264,7 @@ func within(v *violations, name string, value *int, low, high int) {
 func (b *settingsBody) definition(format string, kind formats.Kind, before *repository.Definition) repository.Definition {
 	d := repository.Definition{
 		Name: *b.Name, Format: format, Kind: kind, Online: *b.Online, BlobStore: *b.Storage.BlobStore, Strict: *b.Storage.Strict,
-		Settings: b.sections, RoutingRule: deref(b.RoutingRule),
-	}
-	if b.Cleanup != nil {
-		d.Cleanup = b.Cleanup.Policies
+		Settings: b.sections, RoutingRule: deref(b.RoutingRule), Cleanup: b.Cleanup.policies(),
 	}
 	if b.Component != nil {
 		d.Proprietary = deref(b.Component.Proprietary)
@@ -237,6 +298,9 @@ func (b *settingsBody) cache(d *repository.Definition, before *repository.Defini
 			old = before.Upstream.Authentication
 		}
 		d.Upstream.Authentication = a.credentials(old)
+		if d.Format != "maven2" { // the other formats have no such setting
+			d.Upstream.Authentication.Preemptive = false
+		}
 	}
 	if r := b.Replication; r != nil {
 		d.Replication = &repository.Replication{PreemptivePull: deref(r.Preemptive), AssetPathRegex: deref(r.Regex)}
@@ -271,8 +335,8 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-// formatOf gives the format and kind of a path like repositories/maven/proxy; false when there are none such.
-func formatOf(c *call) (string, formats.Kind, bool) {
-	kind, ok := names.Kind(c.Param("type"))
-	return names.FormatOf(c.Param("format")), kind, ok
+// formatOf gives the format of a path like repositories/maven/proxy; false when the path spells it as no client does.
+func formatOf(c *call) (string, bool) {
+	format := names.FormatOf(c.Param("format"))
+	return format, names.Segment(format) == c.Param("format")
 }

@@ -10,8 +10,8 @@ import (
 
 func (a *API) statusOperations() []operation {
 	return []operation{
-		{method: http.MethodGet, path: "v1/status", access: server.Public(), produces: mediaAny, run: a.readable},
-		{method: http.MethodGet, path: "v1/status/writable", access: server.Public(), produces: mediaAny, run: a.writable},
+		{method: http.MethodGet, path: "v1/status", access: server.Public(), run: a.readable},
+		{method: http.MethodGet, path: "v1/status/writable", access: server.Public(), run: a.writable},
 		{method: http.MethodGet, path: "v1/status/check", access: server.Permission("nexus:metrics:read"), run: a.check},
 	}
 }
@@ -19,7 +19,7 @@ func (a *API) statusOperations() []operation {
 // readable answers whether the server can serve reads.
 func (a *API) readable(*call) (any, error) {
 	if a.Health() != nil {
-		return nil, statusOnly(http.StatusServiceUnavailable)
+		return unavailable(), nil
 	}
 	return statusOK(), nil
 }
@@ -27,12 +27,14 @@ func (a *API) readable(*call) (any, error) {
 // writable answers whether the server can take writes.
 func (a *API) writable(*call) (any, error) {
 	if a.Health() != nil || a.engine.Frozen() != nil {
-		return nil, statusOnly(http.StatusServiceUnavailable)
+		return unavailable(), nil
 	}
 	return statusOK(), nil
 }
 
 func statusOK() any { return &formats.Response{Status: http.StatusOK} }
+
+func unavailable() any { return &formats.Response{Status: http.StatusServiceUnavailable} }
 
 // check gives the result of each of the server's own checks, under the names that clients look for.
 func (a *API) check(*call) (any, error) {

@@ -99,6 +99,8 @@ func (a *API) wordUpload(name string, err error) error {
 		return violations{{"*", "Uploading components to a '" + names.Type(d.Kind) + "' type repository is unsupported, must be 'hosted'"}}
 	case errors.As(err, &fields):
 		return fieldViolations(fields)
+	case errors.Is(err, repository.ErrReadOnly):
+		return err
 	}
 	var refused *formats.Error
 	if !errors.As(err, &refused) {

@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"entrepot/app/access"
@@ -28,9 +30,29 @@ type userBody struct {
 	Source    string   `json:"source"`
 	Status    *string  `json:"status"`
 	Roles     []string `json:"roles"`
+	External  []string `json:"externalRoles"` // PUT takes them together with the others
 }
 
-func (b *userBody) status() access.Status { return access.Status(strings.ToLower(deref(b.Status))) }
+// status gives the status, or an error when it is none of those there are.
+func (b *userBody) status() (access.Status, error) {
+	if b.Status == nil {
+		return "", nil
+	}
+	switch s := access.Status(strings.ToLower(*b.Status)); s {
+	case access.StatusActive, access.StatusLocked, access.StatusDisabled, access.StatusChangePassword:
+		return s, nil
+	}
+	text := fmt.Sprintf("Cannot deserialize value from String %q: not one of the values accepted: [locked, changepassword, disabled, active]", *b.Status)
+	return "", &errShape{[]string{"status"}, text}
+}
+
+// userInput reads a body.
+func (c *call) userInput() (b userBody, status access.Status, err error) {
+	if err = c.decode(&b); err == nil {
+		status, err = b.status()
+	}
+	return b, status, err
+}
 
 // user is a user as clients see it. The password never shows.
 func (a *API) user(u access.User) object {
@@ -60,12 +82,12 @@ func (a *API) listUsers(c *call) (any, error) {
 }
 
 func (a *API) createUser(c *call) (any, error) {
-	var b userBody
-	if err := c.decode(&b); err != nil {
+	b, status, err := c.userInput()
+	if err != nil {
 		return nil, err
 	}
 	u := access.NewUser{
-		ID: b.ID, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Password: b.Password, Status: b.status(), Roles: b.Roles,
+		ID: b.ID, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Password: b.Password, Status: status, Roles: b.Roles,
 	}
 	if err := u.Validate(); err != nil {
 		return nil, err
@@ -81,12 +103,12 @@ func (a *API) createUser(c *call) (any, error) {
 }
 
 func (a *API) updateUser(c *call) (any, error) {
-	var b userBody
-	if err := c.decode(&b); err != nil {
+	b, status, err := c.userInput()
+	if err != nil {
 		return nil, err
 	}
 	u := access.UserUpdate{
-		ID: b.ID, Source: b.Source, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Status: b.status(), Roles: b.Roles,
+		ID: b.ID, Source: b.Source, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Status: status, Roles: append(b.Roles, b.External...),
 	}
 	if err := u.Validate(); err != nil {
 		return nil, err
@@ -103,6 +125,10 @@ func (a *API) updateUser(c *call) (any, error) {
 func (a *API) deleteUser(c *call) (any, error) {
 	if err := c.signedIn(); err != nil {
 		return nil, err
+	}
+	// A realm may be named to say whose user is meant.
+	if c.Query().Has("realm") && !slices.ContainsFunc(a.access.AvailableRealms(), func(r access.Realm) bool { return r.ID == c.Query().Get("realm") }) {
+		return nil, quotedf(http.StatusBadRequest, "Invalid or empty realm name.")
 	}
 	return nil, a.access.DeleteUser(c.Context(), c.actor(), c.Param("id"))
 }
@@ -127,7 +153,7 @@ func (a *API) listSources(*call) (any, error) {
 	for _, s := range a.access.Sources() {
 		name := s.Name
 		if s.ID == access.SourceLocal {
-			name = "Local"
+			name = access.RealmLocal
 		}
 		out = append(out, object{{"id", s.ID}, {"name", name}})
 	}

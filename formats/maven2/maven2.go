@@ -212,18 +212,18 @@ func (f *Format) Configure(_ formats.Kind, settings map[string]string) (map[stri
 	var refusals formats.FieldErrors
 	for _, setting := range []struct {
 		name   string
-		values []string // the default first
+		values []string // the default first, unless it is not written down: clients compare what they sent with what they read
 	}{
 		{SettingVersionPolicy, []string{Release, Snapshot, Mixed}},
 		{SettingLayoutPolicy, []string{Strict, Permissive}},
-		{SettingContentDisposition, []string{Inline, Attachment}},
+		{SettingContentDisposition, []string{"", Inline, Attachment}},
 	} {
 		switch value := configured[setting.name]; {
-		case value == "":
+		case value == "" && setting.values[0] != "":
 			configured[setting.name] = setting.values[0]
 		case !slices.Contains(setting.values, value):
 			refusals = append(refusals, formats.FieldError{
-				Field: setting.name, Message: setting.name + " must be one of " + strings.Join(setting.values, ", "),
+				Field: setting.name, Message: setting.name + " must be one of " + strings.TrimPrefix(strings.Join(setting.values, ", "), ", "),
 			})
 		}
 	}

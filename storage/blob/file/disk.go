@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 
@@ -247,16 +248,25 @@ func syncsWhole(dir string) bool {
 	return false
 }
 
+// Free is the number of bytes that can still be written to the device behind the driver.
+func (d *Driver) Free() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.dir, &st); err != nil {
+		return 0, fmt.Errorf("statfs %s: %w", d.dir, err)
+	}
+	return int64(min(st.Bavail*uint64(st.Bsize), math.MaxInt64)), nil
+}
+
 // checkRoom fails when a body of the given size cannot fit.
 func (d *Driver) checkRoom(size int64) error {
 	if size <= 0 {
 		return nil
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(d.dir, &st); err != nil {
-		return fmt.Errorf("statfs %s: %w", d.dir, err)
+	free, err := d.Free()
+	if err != nil {
+		return err
 	}
-	if free := st.Bavail * uint64(st.Bsize); uint64(size) > free {
+	if size > free {
 		return fmt.Errorf("%w: %d bytes to come, %d free", blob.ErrNoSpace, size, free)
 	}
 	return nil
