@@ -78,3 +78,10 @@ func KindOf(err error) ErrorKind {
 	}
 	return Internal
 }
+
+// IsPlain reports whether an error is an *Error and nothing else, neither around it nor in it: what looks for other errors can save
+// itself the search, which costs as much as the rest of a refusal.
+func IsPlain(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Err == nil
+}

@@ -125,10 +125,28 @@ func (x *exchange) notModifiedHeader(rep *representation) http.Header {
 	return h
 }
 
+// httpTime writes a time as HTTP does. It runs for every download, and time.Time.Format reads its layout anew each time.
 func httpTime(t time.Time) string {
-	var b [len(http.TimeFormat)]byte
-	return string(t.UTC().AppendFormat(b[:0], http.TimeFormat))
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.Format(http.TimeFormat)
+	}
+	hour, minute, second := t.Clock()
+	b := [len(http.TimeFormat)]byte([]byte(http.TimeFormat))
+	copy(b[:3], t.Weekday().String())
+	copy(b[8:11], month.String())
+	two(b[5:], day)
+	two(b[12:], year/100)
+	two(b[14:], year%100)
+	two(b[17:], hour)
+	two(b[20:], minute)
+	two(b[23:], second)
+	return string(b[:])
 }
+
+// two writes a number below 100 with two digits.
+func two(b []byte, n int) { b[0], b[1] = byte('0'+n/10), byte('0'+n%10) }
 
 // disposition is the word of Content-Disposition that a repository's settings ask for.
 func disposition(settings map[string]string) string {

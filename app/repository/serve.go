@@ -208,7 +208,7 @@ func (x *exchange) notFound() error {
 // failed gives an upstream's final answer where that is the failure, else the refusal.
 func (x *exchange) failed(err error) (*formats.Response, error) {
 	var final *finalError
-	if errors.As(err, &final) {
+	if !formats.IsPlain(err) && errors.As(err, &final) {
 		return final.response(), nil
 	}
 	return nil, x.refusal(err)
@@ -217,8 +217,8 @@ func (x *exchange) failed(err error) (*formats.Response, error) {
 // refusal makes an error fit to leave the engine: failures of the storage become refusals where they are ones, and refusals bear the
 // same Content-Disposition as the content would. A refusal that has headers of its own is left alone.
 func (x *exchange) refusal(err error) error {
-	var refused *formats.Error
-	if !errors.As(err, &refused) {
+	refused, ok := err.(*formats.Error) // nearly always
+	if !ok && !errors.As(err, &refused) {
 		return storageRefusal(err)
 	}
 	if refused.Header == nil && x.item.Disposition && x.showsDisposition(refused.Kind) {

@@ -36,7 +36,7 @@ func (s *Server) locate(r *Request) error {
 	if r.ctx.IsTLS() {
 		r.origin.scheme = "https"
 	}
-	r.origin.host, r.origin.port = splitHost(r.Header.Get("Host"))
+	r.origin.host, r.origin.port = splitHost(first(r.Header, "Host"))
 	r.Secure = r.origin.scheme == "https"
 	if !forwarded(r.Header) || !s.trusted(r.Remote) {
 		return nil

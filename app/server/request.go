@@ -173,6 +173,14 @@ func parseHeader(raw []byte) (http.Header, error) {
 	return h, nil
 }
 
+// first gives the first value of a header whose name is in its canonical form.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // methodName avoids a copy for the methods that are seen all the time.
 func methodName(b []byte) string {
 	switch string(b) {

@@ -95,7 +95,7 @@ func (s *Server) parse(r *Request) error {
 	if err := checkHead(r.Header, head.ContentLength() == -1); err != nil {
 		return err
 	}
-	if connection := r.Header.Get("Connection"); connection != "" && strings.Contains(strings.ToLower(connection), "close") {
+	if connection := first(r.Header, "Connection"); connection != "" && strings.Contains(strings.ToLower(connection), "close") {
 		r.ctx.SetConnectionClose() // fasthttp knows only the exact word
 		r.closing = true
 	}
@@ -111,7 +111,7 @@ func (s *Server) parse(r *Request) error {
 // checkHead refuses what makes a request ambiguous or cannot be done.
 func checkHead(h http.Header, chunked bool) error {
 	switch {
-	case !validHost(h.Get("Host")):
+	case !validHost(first(h, "Host")):
 		return &StatusError{Status: http.StatusBadRequest, Bare: true}
 	case chunked && h["Content-Length"] != nil:
 		return &StatusError{Status: http.StatusBadRequest}
@@ -190,7 +190,7 @@ func (s *Server) fail(r *Request, err error) *formats.Response {
 		err = cut // whatever it led to
 	}
 	var answered *AnsweredError
-	if errors.As(err, &answered) {
+	if !formats.IsPlain(err) && errors.As(err, &answered) {
 		return answered.Response
 	}
 	if r.surface == nil {

@@ -61,7 +61,10 @@ func (a authenticator) Permits(c server.Caller, name string) bool {
 }
 
 func credentials(r *server.Request) access.Credentials {
-	c := access.ParseAuthorization(r.Header.Get("Authorization"))
+	var c access.Credentials
+	if lines := r.Header["Authorization"]; len(lines) > 0 {
+		c = access.ParseAuthorization(lines[0])
+	}
 	c.Address = r.Remote
 	c.Session, _ = r.Cookie(sessionCookie)
 	return c

@@ -23,11 +23,11 @@ type refusal struct {
 // translate gives the status and reason phrase of an error. It is the only place that does; method is the request's.
 func translate(err error, method string) refusal {
 	var own *server.StatusError
-	if errors.As(err, &own) {
+	if !formats.IsPlain(err) && errors.As(err, &own) {
 		return refusal{status: own.Status, reason: reasonOf(own.Status, own.Message), header: own.Header}
 	}
-	var refused *formats.Error
-	if !errors.As(err, &refused) {
+	refused, ok := err.(*formats.Error) // nearly always
+	if !ok && !errors.As(err, &refused) {
 		return refusal{status: http.StatusInternalServerError, reason: reasonOf(http.StatusInternalServerError, "")}
 	}
 	status := statusOf(refused.Kind, method)
