@@ -29,7 +29,7 @@ type importNexusCmd struct {
 	Verify       bool              `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
 	Read         bool              `help:"With --verify: read every blob here again."`
 	Report       string            `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
-	Workers      int               `help:"Assets that are copied at once." default:"8"`
+	Workers      int               `help:"Assets that are copied at once." default:"32"`
 }
 
 // Help gives an example.

@@ -16,11 +16,12 @@ import (
 
 // Restored is an asset that comes from another server, with what that server knew about it. Times that are zero become now.
 type Restored struct {
-	Path           string       // decoded, begins with "/"
-	ContentType    string       // "" is found out
-	Size           int64        // bytes promised; -1 when nobody knows
-	Digests        blob.Digests // promised, in lower-case hex; those that are "" are not checked
-	Created        time.Time    // of the path; zero: as BlobCreated
+	Path        string // decoded, begins with "/"
+	ContentType string // "" is found out
+	Size        int64  // bytes promised; -1 when nobody knows
+	// Digests are those promised, in hex. The strong ones among them are checked; the others are believed once those fit.
+	Digests        blob.Digests
+	Created        time.Time // of the path; zero: as BlobCreated
 	BlobCreated    time.Time
 	LastDownloaded time.Time
 	Uploader       string
@@ -123,8 +124,9 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	if item.Path == "" {
 		item.Path = in.Path
 	}
-	item.MD5 = item.MD5 || in.Digests.MD5 != ""
-	item.SHA512 = item.SHA512 || in.Digests.SHA512 != ""
+	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
+		item.MD5, item.SHA512 = item.MD5 || in.Digests.MD5 != "", item.SHA512 || in.Digests.SHA512 != ""
+	}
 	w, err := e.newBlob(ctx, r, item, max(in.Size, 0))
 	if err != nil {
 		return 0, err
@@ -155,7 +157,7 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	return e.record(ctx, r, in.asset(r, item, info), in.options(item, before))
 }
 
-// check compares a body with what was promised.
+// check compares a body with what was promised, as far as its digests were taken.
 func (in *Restored) check(info blob.Info) error {
 	if in.Size >= 0 && info.Size != in.Size {
 		return fmt.Errorf("restore %s: %w: %d bytes, promised %d", in.Path, ErrDigest, info.Size, in.Size)
@@ -164,7 +166,7 @@ func (in *Restored) check(info blob.Info) error {
 		{"SHA-1", in.Digests.SHA1, info.Digests.SHA1}, {"SHA-256", in.Digests.SHA256, info.Digests.SHA256},
 		{"SHA-512", in.Digests.SHA512, info.Digests.SHA512}, {"MD5", in.Digests.MD5, info.Digests.MD5},
 	} {
-		if d.promised != "" && !strings.EqualFold(d.promised, d.found) {
+		if d.promised != "" && d.found != "" && !strings.EqualFold(d.promised, d.found) {
 			return fmt.Errorf("restore %s: %w: %s %s, promised %s", in.Path, ErrDigest, d.name, d.found, d.promised)
 		}
 	}
@@ -181,6 +183,12 @@ func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.A
 	}
 	if a.Created.IsZero() {
 		a.Created = in.BlobCreated
+	}
+	if a.Digests.MD5 == "" {
+		a.Digests.MD5 = in.Digests.MD5
+	}
+	if a.Digests.SHA512 == "" {
+		a.Digests.SHA512 = in.Digests.SHA512
 	}
 	if r.def.Kind == formats.Cache && a.Upstream == nil {
 		a.Upstream = &catalog.Upstream{LastModified: in.BlobCreated, Verified: in.BlobCreated}

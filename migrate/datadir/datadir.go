@@ -59,6 +59,8 @@ type Directory struct {
 	db    *h2.Database
 	vault *secrets.Vault
 
+	inventory *inventory.Inventory // nil until it was described
+
 	survey  *secrets.Survey
 	stores  map[string]blobStore // by name
 	repos   map[string]string    // names of repositories whose assets are delivered, by id

@@ -8,9 +8,13 @@ import (
 	"entrepot/migrate/inventory"
 )
 
-// Describe reads everything but the assets, which it counts. A secret that cannot be opened is an error that names all such.
+// Describe reads everything but the assets, which it counts; once, later calls give the same. A secret that cannot be opened is an
+// error that names all such.
 func (d *Directory) Describe(ctx context.Context) (*inventory.Inventory, error) {
-	if err := d.closeContent(); err != nil {
+	if d.inventory != nil {
+		return d.inventory, nil
+	}
+	if err := d.closeContent(); err != nil { // of an attempt that failed
 		return nil, err
 	}
 	inv := &inventory.Inventory{Origin: "data directory " + d.dir}
@@ -26,6 +30,7 @@ func (d *Directory) Describe(ctx context.Context) (*inventory.Inventory, error) 
 		inv.Notes = append(inv.Notes, fmt.Sprintf("The old server was not stopped in order: %d torn writes and %d open transactions are left out, as it would do itself.",
 			len(info.Torn), info.OpenTransactions))
 	}
+	d.inventory = inv
 	return inv, nil
 }
 

@@ -43,7 +43,7 @@ type Options struct {
 	Actor     string            // who the made repositories are said to be made by; default "system"
 	BlobStore string            // blob store of repositories whose own is not known; default "default"
 	Formats   map[string]string // format by repository, over what a source guesses
-	Workers   int               // assets copied at once; default 8
+	Workers   int               // assets copied at once; default 32, because most of the time is spent waiting for the disk
 }
 
 // Plan is what an import would do.
@@ -98,7 +98,7 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 		opts.BlobStore = repository.DefaultBlobStore
 	}
 	if opts.Workers <= 0 {
-		opts.Workers = 8
+		opts.Workers = 32
 	}
 	inv, err := source.Describe(ctx)
 	if err != nil {
