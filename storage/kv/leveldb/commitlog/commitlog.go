@@ -28,6 +28,9 @@ import (
 	"entrepot/storage/kv/leveldb/frame"
 )
 
+// aheadBytes is how much room on the disk is taken ahead of the frames.
+const aheadBytes = 1 << 20
+
 // ErrBroken reports an append to a log whose disk failed in a way that leaves the state of the file unknown. The log must be
 // opened anew.
 var ErrBroken = errors.New("commit log takes no more writes")
@@ -81,6 +84,7 @@ type Log struct {
 	dir    string
 	opts   Options
 	file   disk.File // the last segment
+	length int64     // of the file: what lies behind the last frame is room taken ahead, all zeroes
 	broken error
 	last   int64 // length of the last frame with its header
 
@@ -121,8 +125,8 @@ func (l *Log) openLast(segments []segment, tail Tail) error {
 	if err != nil {
 		return err
 	}
-	l.file = file
-	if tail.Cut > 0 {
+	l.file, l.length = file, l.current.size
+	if tail.length > l.current.size {
 		err = file.Truncate(l.current.size)
 	}
 	if err == nil {
@@ -165,6 +169,7 @@ func (l *Log) Append(buf []byte) error {
 		}
 	}
 	s := &l.current
+	l.allocate(s.size + int64(len(buf)))
 	frame.Finish(buf, l.next, s.salt)
 	if _, err := l.file.WriteAt(buf, s.size); err != nil {
 		err = fmt.Errorf("append to %s: %w", s.path(l.dir), err)
@@ -181,6 +186,7 @@ func (l *Log) Append(buf []byte) error {
 	}
 	l.last = int64(len(buf))
 	l.end(s.size+l.last, l.next+1)
+	l.length = max(l.length, s.size)
 	return nil
 }
 
@@ -205,11 +211,24 @@ func (l *Log) end(size int64, next uint64) {
 	l.current.size, l.next = size, next
 }
 
+// allocate takes room on the disk for some of the frames to come, because that makes their syncs cheaper.
+func (l *Log) allocate(size int64) {
+	a, can := l.file.(disk.Allocator)
+	if !can || size <= l.length {
+		return
+	}
+	size += min(aheadBytes, l.opts.SegmentBytes)
+	if a.Allocate(size) == nil {
+		l.length = size
+	}
+}
+
 // shorten removes what lies behind the last sound frame, so that a refused frame cannot come back at the next start.
 func (l *Log) shorten(size int64) {
 	if err := l.file.Truncate(size); err != nil {
 		l.breakOff(err)
 	}
+	l.length = size
 }
 
 func (l *Log) breakOff(err error) {
@@ -218,8 +237,15 @@ func (l *Log) breakOff(err error) {
 	}
 }
 
+// rotate completes the current segment, whose length its successor will name, and begins that.
 func (l *Log) rotate() error {
 	old := l.file
+	if l.length > l.current.size {
+		if err := errors.Join(old.Truncate(l.current.size), old.Sync()); err != nil {
+			return err
+		}
+		l.length = l.current.size
+	}
 	if err := l.begin(); err != nil {
 		return err
 	}
@@ -244,7 +270,7 @@ func (l *Log) begin() error {
 	if err != nil {
 		return errors.Join(err, file.Close(), l.opts.FS.Remove(path))
 	}
-	l.file = file
+	l.file, l.length = file, s.size
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.current.size > 0 {
@@ -294,5 +320,14 @@ func (l *Log) Verify(visit Visit) (frames int64, err error) {
 	return frames, nil
 }
 
-// Close closes the log's file.
-func (l *Log) Close() error { return l.file.Close() }
+// Close gives room that was taken ahead back and closes the log's file.
+func (l *Log) Close() error {
+	var err error
+	if l.length > l.current.size {
+		err = l.file.Truncate(l.current.size)
+	}
+	if err = errors.Join(err, l.file.Close()); err != nil {
+		return fmt.Errorf("close log in %s: %w", l.dir, err)
+	}
+	return nil
+}

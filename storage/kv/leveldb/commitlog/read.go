@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ type Tail struct {
 	Offset int64  // where it ends
 	Cut    int64  // bytes behind it, of a frame that was being written when the process or the machine died
 
+	length     int64  // of the file
 	unfinished string // a segment whose making was interrupted
 }
 
@@ -153,7 +155,7 @@ func (r *reading) frames(src frame.Source, s *segment, mayBeCut bool) error {
 		if errors.As(err, &damage) && mayBeCut {
 			err = r.cut(src, in.Offset(), next, damage)
 			if err == nil {
-				break
+				break // what lies here does not count
 			}
 		}
 		if err != nil {
@@ -169,15 +171,17 @@ func (r *reading) frames(src frame.Source, s *segment, mayBeCut bool) error {
 			}
 		}
 	}
-	r.tail.Last, r.tail.File, r.tail.Offset = next-1, src.Name, in.Offset()
-	r.tail.Cut = src.Size - in.Offset()
+	r.tail.Last, r.tail.File, r.tail.Offset, r.tail.length = next-1, src.Name, in.Offset(), src.Size
 	s.size = in.Offset()
 	return nil
 }
 
-// cut returns nil when what lies at the offset can be a frame that was never acknowledged: nobody has seen its number yet, and
-// no sound frame follows.
-func (r *reading) cut(src frame.Source, offset int64, number uint64, damage *frame.DamageError) error {
+// cut returns nil when what lies at the offset is no damage: room taken ahead, or a frame that was never acknowledged. That is one
+// whose number nobody has seen yet and that no sound frame follows. It notes the length of a cut frame.
+func (r *reading) cut(src frame.Source, offset int64, number uint64, damage *frame.DamageError) (err error) {
+	if r.tail.Cut, err = usedBytes(src, offset); err != nil || r.tail.Cut == 0 {
+		return err
+	}
 	if number <= r.after {
 		return damage
 	}
@@ -189,4 +193,19 @@ func (r *reading) cut(src frame.Source, offset int64, number uint64, damage *fra
 		return damage
 	}
 	return nil
+}
+
+// usedBytes is the length of what lies behind an offset without the zeroes at the end.
+func usedBytes(src frame.Source, offset int64) (n int64, err error) {
+	buf := make([]byte, 64<<10)
+	for at := offset; at < src.Size; at += int64(len(buf)) {
+		buf = buf[:min(int64(len(buf)), src.Size-at)]
+		if _, err := src.At.ReadAt(buf, at); err != nil {
+			return 0, fmt.Errorf("read %s at offset %d: %w", src.Name, at, err)
+		}
+		if used := len(bytes.TrimRight(buf, "\x00")); used > 0 {
+			n = at - offset + int64(used)
+		}
+	}
+	return n, nil
 }

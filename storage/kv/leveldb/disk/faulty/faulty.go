@@ -172,3 +172,17 @@ func (f *file) Sync() error {
 	}
 	return err
 }
+
+// Allocate takes room only where there is plenty.
+func (f *file) Allocate(size int64) error {
+	f.fs.mu.Lock()
+	err := f.fs.fails[Write]
+	if err == nil {
+		err = f.fs.full
+	}
+	f.fs.mu.Unlock()
+	if a, can := f.File.(disk.Allocator); can && err == nil {
+		return a.Allocate(size)
+	}
+	return err
+}
