@@ -193,7 +193,7 @@ func (c *copier) write(ctx context.Context) (info checkpoint.Info, rows int64, e
 
 // rows delivers all rows of a snapshot in their stored form.
 func (c *copier) rows(ctx context.Context, snapshot *leveldb.Snapshot, visit func(key, value []byte) error) (n int64, err error) {
-	it := snapshot.NewIterator(&util.Range{Start: firstRow}, &opt.ReadOptions{DontFillCache: true})
+	it := snapshot.NewIterator(&util.Range{Start: []byte(firstRow)}, &opt.ReadOptions{DontFillCache: true})
 	defer it.Release()
 	for ; it.Next(); n++ {
 		if err := ctx.Err(); err != nil {

@@ -24,7 +24,7 @@ import (
 const appliedKey = "\x00applied"
 
 // firstRow is where the rows begin behind the driver's own keys.
-var firstRow = []byte{1}
+const firstRow = "\x01"
 
 // errNoIndex reports an index that must be built.
 var errNoIndex = errors.New("there is no sound index")
@@ -161,7 +161,7 @@ func (x *index) durable() uint64 {
 // flush makes what was applied durable. It also compacts some tables, so it is nothing for every day.
 func (x *index) flush() error {
 	// goleveldb flushes the rows in memory when a range to compact has one of them.
-	if err := x.db.CompactRange(util.Range{Start: []byte(appliedKey), Limit: firstRow}); err != nil {
+	if err := x.db.CompactRange(util.Range{Start: []byte(appliedKey), Limit: []byte(firstRow)}); err != nil {
 		return fmt.Errorf("flush index: %w", err)
 	}
 	return nil

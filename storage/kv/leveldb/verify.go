@@ -90,7 +90,7 @@ func (v *verification) run(ctx context.Context) (report Report, err error) {
 func (v *verification) pass(ctx context.Context) (Report, error) {
 	v.missing, v.rows, v.young, v.base = make(map[string]struct{}), 0, 0, 0
 	report := Report{Sequence: v.sequence}
-	v.it = v.snapshot.NewIterator(&util.Range{Start: firstRow}, &opt.ReadOptions{DontFillCache: true})
+	v.it = v.snapshot.NewIterator(&util.Range{Start: []byte(firstRow)}, &opt.ReadOptions{DontFillCache: true})
 	defer v.it.Release()
 	v.it.Next()
 	var err error
