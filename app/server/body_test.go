@@ -49,6 +49,7 @@ func TestBodies(t *testing.T) {
 		{"length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", 400, "Bad Message 400", false},
 		{"chunks and length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n", 400, "Bad Message 400", false},
 		{"two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n", "hello", 400, "Bad Message 400", false},
+		{"identity", "Content-Length: 5\r\nTransfer-Encoding: identity\r\n", "hello", 400, "Bad Message 400", false},
 		{"unknown encoding", "Transfer-Encoding: gzip\r\n", "hello", 400, "Bad Message 400", false},
 	}
 	for _, tt := range tests {

@@ -15,8 +15,8 @@
 //
 // Example:
 //
-//	srv, err := server.New(server.Options{Logger: logger, Blobs: engine})
-//	err = srv.Mount(server.Surface{Prefix: "/", Face: face}, server.Route{
+//	srv := server.New(server.Options{Log: logger, Blobs: engine})
+//	err := srv.Mount(server.Surface{Prefix: "/", Face: face}, server.Route{
 //		Methods: []string{"GET"}, Pattern: "/hello/{name}", Access: server.Public(), Handler: hello,
 //	})
 //	addr, err := srv.Listen(server.Listener{Address: "127.0.0.1:8081"})

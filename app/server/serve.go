@@ -116,6 +116,11 @@ func checkHead(h http.Header, chunked bool) error {
 	case chunked && h["Content-Length"] != nil:
 		return &StatusError{Status: http.StatusBadRequest}
 	}
+	for _, encoding := range h["Transfer-Encoding"] {
+		if !strings.EqualFold(encoding, "chunked") { // "identity" is of no use but to hide where a body ends
+			return &StatusError{Status: http.StatusBadRequest}
+		}
+	}
 	for _, expect := range h["Expect"] {
 		if !strings.EqualFold(expect, "100-continue") {
 			return &StatusError{Status: http.StatusExpectationFailed}

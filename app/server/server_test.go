@@ -140,22 +140,30 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 		{"long", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", drainLimit*2+len(smuggled), strings.Repeat("y", 2*drainLimit)+smuggled)},
 		{"chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(padding) + chunk(smuggled) + "0\r\n\r\n"},
 		{"chunked long", "Transfer-Encoding: chunked\r\n\r\n" + chunk(strings.Repeat(padding, 64)) + chunk(smuggled) + "0\r\n\r\n"},
+		{"GET with a body", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(padding)+len(smuggled), padding+smuggled)},
+		{"HEAD with a body", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(smuggled), smuggled)},
+		{"DELETE with chunks", "Transfer-Encoding: chunked\r\n\r\n" + chunk(smuggled) + "0\r\n\r\n"},
+		{"FOO with a body", fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(smuggled), smuggled)},
 		{"chunked with trailer", "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunk(smuggled) + "0\r\nX-Sum: 1\r\n\r\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			admin := 0
 			_, addr := start(t, Options{},
-				Route{Methods: []string{"PUT"}, Pattern: "/**", Access: Public(), Handler: refusing},
+				Route{Pattern: "/**", Access: Public(), Handler: refusing},
 				Route{Methods: []string{"GET"}, Pattern: "/admin", Access: Public(), Handler: func(*Request) (*formats.Response, error) { admin++; return text("admin"), nil }},
 				Route{Methods: []string{"GET"}, Pattern: "/honest", Access: Public(), Handler: func(*Request) (*formats.Response, error) { return text("honest"), nil }},
 			)
+			method, _, named := strings.Cut(test.name, " with ")
+			if !named || method == "chunked" {
+				method = "PUT"
+			}
 			c := dial(t, addr)
 			go func() { // the server may end the connection while this writes
-				_, _ = io.WriteString(c, "PUT /x HTTP/1.1\r\nHost: h\r\n"+test.body+"GET /honest HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+				_, _ = io.WriteString(c, method+" /x HTTP/1.1\r\nHost: h\r\n"+test.body+"GET /honest HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 			}()
-			resp, body := c.reply("PUT")
-			if resp.StatusCode != http.StatusUnauthorized || body != "no" {
+			resp, body := c.reply(method)
+			if resp.StatusCode != http.StatusUnauthorized || body != "no" && method != http.MethodHead {
 				t.Fatalf("first answer %d %q", resp.StatusCode, body)
 			}
 			after := c.rest()
