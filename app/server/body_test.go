@@ -213,7 +213,7 @@ func TestPipelining(t *testing.T) {
 	for i := range 50 {
 		fmt.Fprintf(&all, "GET /echo/%d HTTP/1.1\r\nHost: h\r\n\r\n", i)
 	}
-	go c.send("%s", all.String())
+	go func() { _, _ = io.WriteString(c, all.String()) }()
 	for i := range 50 {
 		if _, body := c.reply("GET"); body != fmt.Sprint(i) {
 			t.Fatalf("answer %d is %q", i, body)
