@@ -28,6 +28,7 @@ type server struct {
 	t    testing.TB
 	data string
 	args []string
+	env  []string // variables over those of every server
 	addr string
 	cmd  *exec.Cmd
 	log  *tail
@@ -113,9 +114,15 @@ func start(t testing.TB, args ...string) *server {
 // startIn runs a server on a data folder.
 func startIn(t testing.TB, data string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: data, args: args, addr: freeAddress(t)}
+	return (&server{t: t, data: data, args: args}).start()
+}
+
+// start runs the server that s describes until the test ends.
+func (s *server) start() *server {
+	s.t.Helper()
+	s.addr = freeAddress(s.t)
 	s.run()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		if s.cmd != nil {
 			s.stop()
 		}
@@ -127,7 +134,7 @@ func (s *server) run() {
 	s.t.Helper()
 	args := append([]string{"serve", "--data", s.data, "--listen", s.addr}, s.args...)
 	s.cmd = exec.Command(binary(s.t), args...)
-	s.cmd.Env = append(os.Environ(), "ENTREPOT_ADMIN_PASSWORD="+adminPassword)
+	s.cmd.Env = append(append(os.Environ(), "ENTREPOT_ADMIN_PASSWORD="+adminPassword), s.env...)
 	out, in, err := os.Pipe()
 	if err != nil {
 		s.t.Fatal(err)

@@ -46,8 +46,6 @@ type Config struct {
 	Anonymous bool `yaml:"anonymous"`
 	// LegacyURLs switches the URLs of Nexus 2 on: /content/repositories/… and their kin.
 	LegacyURLs bool `yaml:"legacy_urls"`
-	// ScriptCreation lets the REST API store scripts.
-	ScriptCreation bool `yaml:"script_creation"`
 
 	TLS     TLS     `yaml:"tls"`
 	Log     Log     `yaml:"log"`
@@ -82,7 +80,7 @@ type Limits struct {
 	Connections   int           `yaml:"connections"`
 	IdleTimeout   time.Duration `yaml:"idle_timeout"`   // of a connection between two requests
 	HeaderTimeout time.Duration `yaml:"header_timeout"` // for a request's head
-	BodyTimeout   time.Duration `yaml:"body_timeout"`   // of silence in a body
+	BodyTimeout   time.Duration `yaml:"body_timeout"`   // of silence in a body, and for half a MiB of an answer to leave
 	DrainTimeout  time.Duration `yaml:"drain_timeout"`  // for requests in flight when the server stops
 }
 

@@ -97,7 +97,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		Name:  fmt.Sprintf("Nexus/%s (%s)", cfg.Claim.Version, cfg.Claim.Edition),
 		Blobs: a.engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
 		BaseURL: cfg.BaseURL, TrustedProxies: trusted, MaxConnections: cfg.Limits.Connections, HeaderTimeout: cfg.Limits.HeaderTimeout,
-		BodyTimeout: cfg.Limits.BodyTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
+		BodyTimeout: cfg.Limits.BodyTimeout, WriteTimeout: cfg.Limits.BodyTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
 	})
 	metrics := func(*server.Request) (*formats.Response, error) {
 		text, contentType, err := telemetry.Exposition(registry)
