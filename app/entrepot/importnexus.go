@@ -26,6 +26,7 @@ type importNexusCmd struct {
 	Property     map[string]string `help:"A property that the old server was given on its command line." placeholder:"NAME=VALUE" mapsep:"none"`
 	MapBlobs     map[string]string `help:"Where folders of blob stores are now." placeholder:"OLD=NEW" mapsep:"none"`
 	ForceVersion bool              `help:"Read a database of a release that is not known."`
+	Move         bool              `help:"Remove each blob from the old server's folders once it is safe here, for want of space. There is no way back."`
 	Verify       bool              `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
 	Read         bool              `help:"With --verify: read every blob here again."`
 	Report       string            `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
@@ -35,7 +36,7 @@ type importNexusCmd struct {
 // Help gives an example.
 func (importNexusCmd) Help() string {
 	return `Brings a stopped Nexus 3.71 or newer over from its data directory: blob stores, repositories, rules, users with their passwords,
-roles, privileges, tokens, and all content. The directory itself is never changed. Secrets are opened with the keys that its settings
+roles, privileges, tokens, and all content. The directory itself is never changed, except by --move. Secrets are opened with the keys that its settings
 name; if some cannot be opened, they are listed and nothing is imported. Every body is checked against the checksums in the database.
 
 Killed at any moment and run again, the import goes on. Run again after the old server ran on, it brings the difference: what changed
@@ -69,14 +70,18 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	if c.Verify {
 		return c.verify(env, a, source)
 	}
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers, Move: c.Move})
 	if err != nil {
 		return err
 	}
 	if err := c.show(env, plan); err != nil || c.Plan {
 		return err
 	}
-	if err := a.checkSpace(plan.NewBytes); err != nil {
+	needed := plan.NewBytes
+	if c.Move { // room is made on the way
+		needed = min(needed, 1)
+	}
+	if err := a.checkSpace(needed); err != nil {
 		return err
 	}
 	if err := c.run(env, plan); err != nil {

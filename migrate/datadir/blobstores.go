@@ -206,7 +206,7 @@ func (d *Directory) find(ref blobRef) (string, error) {
 	if tried == "" {
 		return "", fmt.Errorf("its blob store %s is of type %s, which cannot be read", ref.store, s.kind)
 	}
-	return "", fmt.Errorf("its bytes are missing: %s is not there", tried)
+	return "", fmt.Errorf("its bytes are missing: %s: %w", tried, os.ErrNotExist)
 }
 
 func (d *Directory) members(s blobStore) []blobStore {

@@ -275,3 +275,23 @@ func (d *Directory) Open(_ context.Context, a *inventory.Asset) (io.ReadCloser, 
 	}
 	return os.Open(name)
 }
+
+// Remove removes the bytes of an asset and their properties. It is the only thing that changes a data directory, and only done for
+// an operator who asked to move.
+func (d *Directory) Remove(_ context.Context, a *inventory.Asset) error {
+	ref, err := parseBlobRef(a.Blob)
+	if err != nil {
+		return err
+	}
+	name, err := d.find(ref)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(strings.TrimSuffix(name, ".bytes") + ".properties"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Remove(name)
+}

@@ -1,7 +1,8 @@
 // Package datadir reads the data directory of a stopped Nexus 3.71 or newer: its H2 database with all settings, accounts and content
 // records, and the file blob stores beside it. Together they are everything there is to bring over.
 //
-// Invariants: nothing in the directory is ever opened for writing, and nothing is made in it; a directory that a server is using,
+// Invariants: nothing in the directory is ever opened for writing, and nothing is made in it; only Remove, which an operator has to
+// ask for, takes anything away; a directory that a server is using,
 // or whose database this package does not know, is refused; a secret that cannot be opened makes Describe fail, naming all such
 // secrets, so that nobody finds out afterwards; memory grows with the number of repositories and accounts, not with that of assets.
 //
@@ -67,7 +68,10 @@ type Directory struct {
 	content []*contentTables     // one for each format
 }
 
-var _ inventory.Source = (*Directory)(nil)
+var (
+	_ inventory.Source = (*Directory)(nil)
+	_ inventory.Mover  = (*Directory)(nil)
+)
 
 // Open checks that nothing uses the directory and that its database is of a known release. The caller closes what it returns.
 func Open(ctx context.Context, dir string, opts *Options) (_ *Directory, err error) {

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -296,6 +297,54 @@ func TestDamage(t *testing.T) {
 	}
 	if _, report = s.bring(t, from); report.New != 3 || report.Failed != 1 {
 		t.Errorf("report %+v", report)
+	}
+}
+
+// mover is an old server whose bytes can be taken away.
+type mover struct {
+	*old
+	mu sync.Mutex
+}
+
+func (m *mover) Remove(_ context.Context, a *inventory.Asset) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.bodies, a.Blob)
+	return nil
+}
+
+func (m *mover) Open(ctx context.Context, a *inventory.Asset) (io.ReadCloser, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.old.Open(ctx, a)
+}
+
+// TestMove wants only that taken away which is safe here.
+func TestMove(t *testing.T) {
+	s, from := newServer(t), &mover{old: newOld()}
+	damaged := from.put("files", "/flipped.txt", "hello", 1)
+	from.bodies[damaged.Blob] = "hellp"
+	move := func() *importer.Report {
+		plan, err := importer.Prepare(t.Context(), s.Target, from, importer.Options{Move: true})
+		must(t, err)
+		meter := progress.Start(io.Discard, progress.Options{Title: "test"})
+		defer meter.Close()
+		report, err := plan.Run(t.Context(), meter)
+		must(t, err)
+		return report
+	}
+	if report := move(); report.New != 4 || report.Moved != 4 || report.Failed != 1 {
+		t.Errorf("report %+v", report)
+	}
+	if _, ok := from.bodies[damaged.Blob]; !ok || len(from.bodies) != 2 { // the other one lies in a bucket
+		t.Errorf("left are %v", from.bodies)
+	}
+	from.bodies[damaged.Blob] = "hello"
+	if report := move(); report.New != 1 || report.Moved != 5 || report.Failed != 0 {
+		t.Errorf("report %+v", report)
+	}
+	if _, err := importer.Prepare(t.Context(), s.Target, newOld(), importer.Options{Move: true}); err == nil {
+		t.Error("a source that is no mover is taken")
 	}
 }
 

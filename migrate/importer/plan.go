@@ -43,6 +43,7 @@ type Options struct {
 	Actor     string            // who the made repositories are said to be made by; default "system"
 	BlobStore string            // blob store of repositories whose own is not known; default "default"
 	Formats   map[string]string // format by repository, over what a source guesses
+	Move      bool              // remove from the source what came over, if it is an inventory.Mover
 	Workers   int               // assets copied at once; default 32, because most of the time is spent waiting for the disk
 }
 
@@ -99,6 +100,9 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	}
 	if opts.Workers <= 0 {
 		opts.Workers = 32
+	}
+	if _, ok := source.(inventory.Mover); opts.Move && !ok {
+		return nil, errors.New("import: nothing can be moved out of this source")
 	}
 	inv, err := source.Describe(ctx)
 	if err != nil {

@@ -33,6 +33,7 @@ type Report struct {
 	Updated  int64         `json:"updated"`           // assets that were here, and of which more is known now
 	Kept     int64         `json:"kept"`              // assets that were here already
 	Skipped  int64         `json:"skipped"`           // assets of repositories that stay behind
+	Moved    int64         `json:"moved"`             // assets whose bytes were removed from the source
 	Failed   int64         `json:"failed"`
 	Bytes    int64         `json:"bytes"` // read from the source
 	Failures []Failure     `json:"failures,omitempty"`
@@ -199,9 +200,30 @@ func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: reason(err)})
 	default:
 		r.count(func(rep *Report) { rep.add(outcome, a.Size) })
+		r.moved(ctx, a)
 	}
 	r.meter.Add(1, max(a.Size, 0))
 	return nil
+}
+
+// moved removes from the source what is safe here, when that was asked for. What is newer here stays there.
+func (r *run) moved(ctx context.Context, a *inventory.Asset) {
+	mover, ok := r.plan.source.(inventory.Mover)
+	if !ok || !r.plan.opts.Move {
+		return
+	}
+	held, err := r.plan.target.Engine.Held(ctx, a.Repository, a.Path)
+	if err == nil && (held == nil || !strings.EqualFold(held.Digests.SHA1, a.Digests.SHA1)) {
+		return
+	}
+	if err == nil {
+		err = mover.Remove(ctx, a)
+	}
+	if err != nil {
+		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: "came over, but its bytes are still there: " + err.Error()})
+		return
+	}
+	r.count(func(rep *Report) { rep.Moved++ })
 }
 
 func reason(err error) string {

@@ -19,7 +19,7 @@ import (
 	"entrepot/storage/catalog"
 )
 
-// Source is an old server, opened for reading only.
+// Source is an old server. Only a Mover ever changes it, and only when it is told to.
 type Source interface {
 	// Describe reads everything but the assets.
 	Describe(ctx context.Context) (*Inventory, error)
@@ -28,6 +28,12 @@ type Source interface {
 	Assets(ctx context.Context) iter.Seq2[*Asset, error]
 	// Open opens an asset's bytes. The caller closes it.
 	Open(ctx context.Context, a *Asset) (io.ReadCloser, error)
+}
+
+// Mover is a Source whose bytes can be taken away, for an import that needs their room.
+type Mover interface {
+	// Remove removes an asset's bytes from the source. Bytes that are gone already are no error.
+	Remove(ctx context.Context, a *Asset) error
 }
 
 // Inventory is what a source holds beside assets.
