@@ -21,7 +21,7 @@ type Restored struct {
 	Size        int64  // bytes promised; -1 when nobody knows
 	// Digests are those promised, in hex. The strong ones among them are checked; the others are believed once those fit.
 	Digests        blob.Digests
-	Created        time.Time // of the path; zero: as BlobCreated
+	Created        time.Time // of the path; zero: as it was, or as BlobCreated
 	BlobCreated    time.Time
 	LastDownloaded time.Time
 	Uploader       string
@@ -124,15 +124,20 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	if item.Path == "" {
 		item.Path = in.Path
 	}
+	opts := writeOptions(&item, max(in.Size, 0))
 	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
-		item.MD5, item.SHA512 = item.MD5 || in.Digests.MD5 != "", item.SHA512 || in.Digests.SHA512 != ""
+		opts.MD5, opts.SHA512, opts.ExtraUpTo = opts.MD5 || in.Digests.MD5 != "", opts.SHA512 || in.Digests.SHA512 != "", 0
 	}
-	w, err := e.newBlob(ctx, r, item, max(in.Size, 0))
+	w, err := e.newBlob(ctx, r, opts)
 	if err != nil {
 		return 0, err
 	}
 	defer w.Discard()
-	if _, err := w.ReadFrom(body); err != nil {
+	e.calm.requests.Add(1)
+	e.calm.bodies.Add(1)
+	_, err = w.ReadFrom(body)
+	e.calm.bodies.Add(-1)
+	if err != nil {
 		return 0, fmt.Errorf("restore %s: %w", in.Path, err)
 	}
 	info, err := w.Finish()
@@ -181,9 +186,6 @@ func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.A
 		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobCreated,
 		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Upstream: in.Upstream,
 	}
-	if a.Created.IsZero() {
-		a.Created = in.BlobCreated
-	}
 	if a.Digests.MD5 == "" {
 		a.Digests.MD5 = in.Digests.MD5
 	}
@@ -230,6 +232,9 @@ func merged(first, second map[string]string) map[string]string {
 // record stores the record of a restored asset.
 func (e *Engine) record(ctx context.Context, r *repo, a *catalog.Asset, options putAfter) (RestoreOutcome, error) {
 	outcome := RestoreNew
+	if a.Created.IsZero() && options.If == catalog.PutIfAbsent {
+		a.Created = a.BlobCreated
+	}
 	if options.If == catalog.PutIfVersion {
 		outcome, a.Version = RestoreReplaced, options.version
 	}
