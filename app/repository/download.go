@@ -23,14 +23,16 @@ const maxPromise = 4 << 10
 // when it is complete and has the digest that the upstream promises elsewhere.
 func (e *Engine) download(ctx context.Context, f fetching, resp *upstream.Response) outcome {
 	now := e.now()
-	w, err := e.newBlob(ctx, f.repo, f.item, max(resp.Size, 0))
+	w, err := e.newBlob(ctx, f.repo, writeOptions(&f.item, max(resp.Size, 0)))
 	if err != nil {
 		return outcome{err: err}
 	}
 	defer w.Discard()
 	promised := e.promised(f)
 	body := &passing{engine: e, fetching: &f, resp: resp, writer: w}
+	e.calm.bodies.Add(1)
 	_, err = w.ReadFrom(body)
+	e.calm.bodies.Add(-1)
 	f.flight.advance()
 	if err != nil {
 		return outcome{err: fmt.Errorf("repository: download %s: %w", f.item.Path, err)}

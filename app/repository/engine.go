@@ -65,6 +65,9 @@ type Engine struct {
 	mu         sync.Mutex // held by changes of definitions and of the freeze
 	background background
 	drops      idSet // content trees being removed
+
+	calm          calm
+	digestsWanted chan struct{}
 }
 
 // Open reads the definitions and takes up what an earlier run left unfinished.
@@ -94,11 +97,14 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.negative = newNegativeCache(opts.NegativeBytes, e.now)
 	e.documents = newDocumentCache(opts.DocumentBytes)
+	e.digestsWanted = make(chan struct{}, 1)
 	e.background.open()
 	if err := e.load(ctx); err != nil {
 		e.background.close()
 		return nil, err
 	}
+	e.wakeDigests()
+	e.background.start(e.followDigests)
 	return e, nil
 }
 

@@ -143,7 +143,7 @@ func (e *Engine) storeDocument(ctx context.Context, r *repo, doc *formats.Docume
 	if doc.ContentType != "" {
 		item.ContentType = doc.ContentType
 	}
-	w, err := e.newBlob(ctx, r, item, int64(len(doc.Body)))
+	w, err := e.newBlob(ctx, r, writeOptions(&item, int64(len(doc.Body))))
 	if err != nil {
 		return err
 	}

@@ -206,7 +206,7 @@ func (e *Engine) drop(ctx context.Context, id string) {
 	defer e.drops.end(id)
 	err := e.opts.Catalog.Content(id).Drop(ctx)
 	if err == nil {
-		err = e.opts.Store.Apply(ctx, kv.Delete(kv.Key{Partition: dropPartition, Sort: id}))
+		err = e.opts.Store.Apply(ctx, kv.Delete(digestsKey(id)), kv.Delete(kv.Key{Partition: dropPartition, Sort: id}))
 	}
 	if err != nil && ctx.Err() == nil {
 		e.log.Error("content of a deleted repository is not removed yet", "content", id, "error", err)

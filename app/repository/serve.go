@@ -58,6 +58,7 @@ type exchange struct {
 
 // Serve answers a request. Refusals are *formats.Error; any other error is a failure of the server.
 func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
+	e.calm.requests.Add(1)
 	r := e.state.Load().find(c.Repository)
 	if r == nil {
 		return nil, errRepositoryNotFound()

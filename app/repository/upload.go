@@ -99,11 +99,11 @@ func (u *Upload) File(ctx context.Context, name string, body io.Reader) error {
 		return formats.FieldErrors{{Message: "Too many fields in upload"}}
 	}
 	// The path, and with it the digests that it wants, is known only at the end of the form.
-	w, err := u.engine.newBlob(ctx, u.repo, formats.Item{MD5: true, SHA512: true}, 0)
+	w, err := u.engine.newBlob(ctx, u.repo, writeOptions(&formats.Item{MD5: true, SHA512: true}, 0))
 	if err != nil {
 		return storageRefusal(err)
 	}
-	if _, err := readInto(w, body); err != nil {
+	if _, err := u.engine.readInto(w, body); err != nil {
 		w.Discard()
 		return storageRefusal(err)
 	}
@@ -264,7 +264,7 @@ func (u *Upload) store(ctx context.Context, item formats.Item, target formats.Up
 		w = u.files[target.File].body
 	} else {
 		item.Declared = false // nobody did
-		if w, err = u.engine.newBlob(ctx, u.repo, item, int64(len(target.Body))); err != nil {
+		if w, err = u.engine.newBlob(ctx, u.repo, writeOptions(&item, int64(len(target.Body)))); err != nil {
 			return err
 		}
 		defer w.Discard()

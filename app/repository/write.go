@@ -143,14 +143,14 @@ func (e *Engine) delete(ctx context.Context, x *exchange) (*formats.Response, er
 // spool takes a request's body into a blob that is not visible yet. The caller discards it.
 func (e *Engine) spool(ctx context.Context, r *repo, it formats.Item, req *formats.Request) (*blob.Writer, error) {
 	size := max(req.Size, 0)
-	w, err := e.newBlob(ctx, r, it, size)
+	w, err := e.newBlob(ctx, r, writeOptions(&it, size))
 	if err != nil {
 		return nil, err
 	}
 	if req.Body == nil {
 		return w, nil
 	}
-	n, err := readInto(w, req.Body)
+	n, err := e.readInto(w, req.Body)
 	if err == nil && req.Size >= 0 && n != req.Size {
 		err = &formats.Error{Kind: formats.Invalid, Message: fmt.Sprintf("Body has %d bytes, but Content-Length says %d", n, req.Size)}
 	}
@@ -161,17 +161,24 @@ func (e *Engine) spool(ctx context.Context, r *repo, it formats.Item, req *forma
 	return w, nil
 }
 
-// newBlob starts a blob with the digests that the item wants.
-func (e *Engine) newBlob(ctx context.Context, r *repo, it formats.Item, size int64) (*blob.Writer, error) {
+// writeOptions asks for the digests that an item wants, as far as they are taken at once. size is 0 when it is not known.
+func writeOptions(it *formats.Item, size int64) blob.WriteOptions {
+	return blob.WriteOptions{Size: size, MD5: it.MD5, SHA512: it.SHA512, ExtraUpTo: extraUpTo}
+}
+
+// newBlob starts a blob.
+func (e *Engine) newBlob(ctx context.Context, r *repo, opts blob.WriteOptions) (*blob.Writer, error) {
 	store, err := r.blobs()
 	if err != nil {
 		return nil, err
 	}
-	return store.Create(ctx, blob.WriteOptions{Size: size, MD5: it.MD5, SHA512: it.SHA512})
+	return store.Create(ctx, opts)
 }
 
 // readInto copies a client's body. What the body fails with is the client's doing, what the blob fails with is not.
-func readInto(w *blob.Writer, body io.Reader) (int64, error) {
+func (e *Engine) readInto(w *blob.Writer, body io.Reader) (int64, error) {
+	e.calm.bodies.Add(1)
+	defer e.calm.bodies.Add(-1)
 	source := &blamed{reader: body}
 	n, err := w.ReadFrom(source)
 	if err != nil && source.err != nil {
@@ -251,6 +258,9 @@ func (e *Engine) commit(ctx context.Context, w *blob.Writer, in incoming) (*cata
 	}
 	if err := in.content.Put(ctx, a, options); err != nil {
 		return nil, err
+	}
+	if md5, sha512 := lacks(&in.item, &a.Digests); md5 || sha512 {
+		e.wakeDigests()
 	}
 	return a, nil
 }

@@ -93,6 +93,9 @@ type WriteOptions struct {
 	Size   int64 // bytes to come, when known; 0 means unknown. Only a hint
 	MD5    bool  // take MD5 as well
 	SHA512 bool  // take SHA-512 as well
+	// ExtraUpTo is the size in bytes of the largest body of which MD5 and SHA-512 are taken; 0 means any. They cost as much as all
+	// the rest of a large write.
+	ExtraUpTo int64
 }
 
 // Spool is where a driver gathers the bytes of one blob before it has a name. It is used by one goroutine, except that ReadAt may

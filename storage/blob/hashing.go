@@ -36,6 +36,9 @@ type hashSet struct {
 	active       []hash.Hash
 }
 
+// basicHashes is the number of hashes that every body gets; they are the first of the active ones.
+const basicHashes = 3
+
 // reset readies the set for one body.
 func (s *hashSet) reset(opts WriteOptions) {
 	s.active = append(s.active[:0], s.sha256, s.sha1, s.blake3)
@@ -87,12 +90,16 @@ type hashing struct {
 	set          *hashSet
 	cur          *chunk // being filled; nil between chunks
 	left         int64  // bytes until lanes are started
+	extra        int64  // bytes until the body is too long for MD5 and SHA-512
 	lanes        []chan *chunk
 	lanesRunning sync.WaitGroup
 }
 
 func (h *hashing) start(pools *hashPools, opts WriteOptions, parallelFrom int64) {
-	h.pools, h.opts, h.left = pools, opts, parallelFrom
+	if opts.ExtraUpTo > 0 && opts.Size > opts.ExtraUpTo {
+		opts.MD5, opts.SHA512 = false, false
+	}
+	h.pools, h.opts, h.left, h.extra = pools, opts, parallelFrom, opts.ExtraUpTo
 	h.set = pools.set(opts)
 	if opts.Size > parallelFrom {
 		h.left = 0
@@ -135,6 +142,9 @@ func (h *hashing) flush() {
 		h.pools.chunks.Put(c)
 		return
 	}
+	if h.extra -= int64(c.n); h.extra < 0 && h.opts.ExtraUpTo > 0 {
+		h.dropExtras()
+	}
 	if h.lanes == nil && h.left <= 0 {
 		h.startLanes()
 	}
@@ -150,6 +160,18 @@ func (h *hashing) flush() {
 	}
 	h.left -= int64(c.n)
 	h.pools.chunks.Put(c)
+}
+
+// dropExtras gives up the digests that are not taken of long bodies.
+func (h *hashing) dropExtras() {
+	h.opts.MD5, h.opts.SHA512 = false, false
+	h.set.active = h.set.active[:basicHashes]
+	if h.lanes != nil {
+		for _, lane := range h.lanes[basicHashes:] {
+			close(lane)
+		}
+		h.lanes = h.lanes[:basicHashes]
+	}
 }
 
 func (h *hashing) startLanes() {

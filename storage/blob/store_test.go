@@ -382,3 +382,30 @@ func TestCollectAndCommitExcludeEachOther(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestExtraDigestsOfShortBodies states that MD5 and SHA-512 are taken up to a size, whether it is known before or not, and also when
+// hashing has gone to goroutines of its own by then (from 200 KiB on).
+func TestExtraDigestsOfShortBodies(t *testing.T) {
+	for _, limit := range []int{100 << 10, 320 << 10} {
+		for _, size := range []int{0, limit, limit + 1, limit + 200<<10} {
+			for _, hint := range []int64{0, 1, int64(size), 1 << 30} {
+				body := randomBody(size)
+				w := create(t, newStore(t), blob.WriteOptions{MD5: true, SHA512: true, Size: hint, ExtraUpTo: int64(limit)})
+				if _, err := w.ReadFrom(strings.NewReader(string(body))); err != nil {
+					t.Fatal(err)
+				}
+				info, err := w.Commit(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				short, sum := size <= limit && hint <= int64(limit), sha256.Sum256(body)
+				if (info.Digests.MD5 != "") != short || (info.Digests.SHA512 != "") != short || info.Digests.SHA256 != hex.EncodeToString(sum[:]) {
+					t.Errorf("%d bytes, %d announced, extra up to %d: %+v", size, hint, limit, info.Digests)
+				}
+				if short && info.Digests.MD5 != fmt.Sprintf("%x", md5.Sum(body)) {
+					t.Errorf("%d bytes, %d announced, extra up to %d: MD5 %s", size, hint, limit, info.Digests.MD5)
+				}
+			}
+		}
+	}
+}

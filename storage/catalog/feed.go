@@ -88,6 +88,12 @@ func changeOfRow(e *kv.Entry) (Change, error) {
 // that no write under way can precede. ErrTrimmed when changes behind the given sequence were trimmed already.
 func (t *Content) Changes(ctx context.Context, after string) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
+		if t.state.Load() == 0 { // nothing was written by this process: what is there is settled
+			if err := t.raiseFeed(ctx); err != nil {
+				yield(Change{}, wrap(err, "changes of "+t.id))
+				return
+			}
+		}
 		r := kv.Range{To: feedSort(t.catalog.feed.settled())}
 		if after != "" {
 			raw, err := hex.DecodeString(after)

@@ -70,6 +70,9 @@ func TestFeedSurvivesClockSetBack(t *testing.T) {
 	clock := &fakeClock{now: testTime}
 	for i := range 3 {
 		c := New(store, &Options{Now: clock.Now})
+		if got := collect(t, c.Content("raw").Changes(t.Context(), "")); len(got) != i {
+			t.Errorf("round %d before the first write: %+v", i, got)
+		}
 		put(t, c.Content("raw"), testAsset(fmt.Sprintf("/%d", i), 1), PutOptions{})
 		got := collect(t, c.Content("raw").Changes(t.Context(), ""))
 		if len(got) != i+1 || got[i].Path != fmt.Sprintf("/%d", i) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"entrepot/storage/blob"
 	"entrepot/storage/kv"
 )
 
@@ -62,6 +63,31 @@ func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) err
 	}, func(*write) {})
 	if err != nil {
 		return fmt.Errorf("delete %q: %w", path, err)
+	}
+	return nil
+}
+
+// AddDigests adds digests of a blob to the asset that has it, where the asset lacks them. It is no change of the asset: its times and
+// the change feed stay. ErrConflict when the asset has another blob meanwhile, ErrNotFound when there is none.
+func (t *Content) AddDigests(ctx context.Context, path string, ref BlobRef, d blob.Digests) error {
+	err := t.write(ctx, path, func(w *write, old *Asset) error {
+		switch {
+		case old == nil:
+			return ErrNotFound
+		case old.Blob != ref:
+			return ErrConflict
+		}
+		next := *old
+		for _, kind := range digestSet {
+			if field := kind.field(&next.Digests); *field == "" {
+				*field = strings.ToLower(*kind.field(&d))
+			}
+		}
+		w.old, w.new, w.opts, w.now, w.digests = old, &next, &PutOptions{}, t.catalog.opts.Now(), true
+		return nil
+	}, func(*write) {})
+	if err != nil {
+		return fmt.Errorf("add digests of %q: %w", path, err)
 	}
 	return nil
 }
@@ -176,6 +202,7 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
+	digests  bool        // only digests are added
 	sequence uint64      // of the attempt: its feed entry, and the number of what it creates
 	creating *sync.Mutex // held by an attempt that makes a component
 }
@@ -197,6 +224,12 @@ func (w *write) commit() error {
 	}
 	if err := w.assetOp(); err != nil {
 		return err
+	}
+	if w.digests {
+		if err := w.checksumOps(); err != nil {
+			return err
+		}
+		return w.t.catalog.store.Apply(w.ctx, w.ops...)
 	}
 	if err := w.componentOps(); err != nil {
 		return err
