@@ -104,6 +104,33 @@ func TestImportNexusKilled(t *testing.T) {
 	}
 }
 
+// TestExportNexus takes an imported server out again, and brings it into another one: only the tokens, which are known by their
+// digests, stay behind.
+func TestExportNexus(t *testing.T) {
+	t.Parallel()
+	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-small.tar.gz"))
+	first, second, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "export")
+	importNexus(t, first, source)
+	run(t, "", binary(t), "export", "nexus", "--data", first, out)
+	run(t, "", binary(t), "import", "export", "--data", second, out)
+	report := filepath.Join(t.TempDir(), "report.json")
+	if text, err := command(t, "", binary(t), "import", "nexus", "--data", second, "--verify", "--read", "--report", report, source); err == nil {
+		t.Errorf("no difference although tokens are missing: %s", text)
+	}
+	raw, err := os.ReadFile(report)
+	must(t, err)
+	var found struct {
+		Differences []struct{ What, Name string }
+	}
+	must(t, json.Unmarshal(raw, &found))
+	for _, d := range found.Differences {
+		if d.What != "token" {
+			t.Errorf("%s %s differs", d.What, d.Name)
+		}
+	}
+	run(t, "", binary(t), "import", "blobs", "--data", filepath.Join(t.TempDir(), "data"), filepath.Join(out, "blobs", "default"))
+}
+
 // TestImportNexusRefusals wants nothing made when the source cannot be read whole.
 func TestImportNexusRefusals(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,9 @@ import (
 )
 
 type importCmd struct {
-	Nexus importNexusCmd `cmd:"" help:"Import the data directory of a stopped Nexus, with everything in it."`
-	Blobs importBlobsCmd `cmd:"" help:"Import a file blob store, without its database."`
+	Nexus  importNexusCmd  `cmd:"" help:"Import the data directory of a stopped Nexus, with everything in it."`
+	Export importExportCmd `cmd:"" help:"Import what export nexus wrote."`
+	Blobs  importBlobsCmd  `cmd:"" help:"Import a file blob store, without its database."`
 }
 
 type importBlobsCmd struct {

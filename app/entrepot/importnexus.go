@@ -62,14 +62,14 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	if _, err := source.Describe(env.ctx); err != nil { // before a data folder is made
 		return err
 	}
-	a, done, err := c.openTarget(env)
+	if c.Verify {
+		return c.verify(env, source)
+	}
+	a, done, err := c.openTarget(env, &c.importFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	if c.Verify {
-		return c.verify(env, a, source)
-	}
 	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers, Move: c.Move})
 	if err != nil {
 		return err
@@ -84,17 +84,16 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	if err := a.checkSpace(needed); err != nil {
 		return err
 	}
-	if err := c.run(env, plan); err != nil {
-		return err
-	}
-	if plan.Brings(access.SourceLocal, access.UserAdmin) {
-		a.removeFirstPassword()
-	}
-	return nil
+	return c.finish(env, a, plan)
 }
 
 // verify compares both sides.
-func (c *importNexusCmd) verify(env *environment, a *appliance, source *datadir.Directory) error {
+func (c *importNexusCmd) verify(env *environment, source *datadir.Directory) (err error) {
+	a, done, err := c.open(env, false, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	meter := progress.Start(env.stderr, progress.Options{Title: "verify", Terminal: progress.IsTerminal(env.stderr)})
 	report, err := verify.Run(env.ctx, a.importTarget(), source, verify.Options{Read: c.Read, Meter: meter})
 	meter.Close()
@@ -134,20 +133,32 @@ func saveReport(report *verify.Report, name string) error {
 	return nil
 }
 
+// finish runs an import of whole settings. The random password of a new data folder's administrator means nothing any more once the
+// old one's came.
+func (f *importFlags) finish(env *environment, a *appliance, plan *importer.Plan) error {
+	if err := f.run(env, plan); err != nil {
+		return err
+	}
+	if plan.Brings(access.SourceLocal, access.UserAdmin) {
+		a.removeFirstPassword()
+	}
+	return nil
+}
+
 // openTarget opens the data folder. A new one gets no repositories but the old server's. A plan for one that does not exist is made
 // against an empty one, so that it leaves nothing behind.
-func (c *importNexusCmd) openTarget(env *environment) (*appliance, func() error, error) {
-	cfg, err := c.load(nil)
+func (s *shared) openTarget(env *environment, flags *importFlags) (*appliance, func() error, error) {
+	cfg, err := s.load(nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	temporary := ""
-	if _, err := os.Stat(cfg.Data); c.Plan && errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(cfg.Data); flags.Plan && errors.Is(err, os.ErrNotExist) {
 		if temporary, err = os.MkdirTemp("", "entrepot-plan-*"); err != nil {
 			return nil, nil, fmt.Errorf("plan: %w", err)
 		}
 	}
-	a, done, err := c.open(env, !c.Verify, func(cfg *config.Config) {
+	a, done, err := s.open(env, true, func(cfg *config.Config) {
 		cfg.SkipDefaultRepositories = true
 		if temporary != "" {
 			cfg.Data = temporary

@@ -22,6 +22,7 @@ var version = "unknown"
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Import  importCmd  `cmd:"" help:"Bring an old server's content in."`
+	Export  exportCmd  `cmd:"" help:"Write everything out for another server."`
 	Verify  verifyCmd  `cmd:"" help:"Read everything again and check it."`
 	Rebuild rebuildCmd `cmd:"" help:"Make the database anew from its log."`
 	Admin   adminCmd   `cmd:"" help:"Help for administrators who are locked out."`

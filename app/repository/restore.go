@@ -82,20 +82,6 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	return e.restore(ctx, r, in, before, body)
 }
 
-// Held gives what a hosted repository or a cache holds at a path; nil when there is nothing, or no such repository. The record is
-// shared: copy before changing.
-func (e *Engine) Held(ctx context.Context, repository, path string) (*catalog.Asset, error) {
-	r := e.state.Load().find(repository)
-	if r == nil {
-		return nil, nil
-	}
-	a, err := r.content.Asset(ctx, path)
-	if errors.Is(err, catalog.ErrNotFound) {
-		return nil, nil
-	}
-	return a, err
-}
-
 // refresh takes over what changed on the other server beside the blob: downloads and what the upstream said.
 func refresh(ctx context.Context, r *repo, in Restored, before *catalog.Asset) (RestoreOutcome, error) {
 	a := *before

@@ -277,7 +277,7 @@ func (c *comparison) records(inv *inventory.Inventory) (int, error) {
 			continue
 		case err != nil:
 			return 0, err
-		case !bytes.Equal(here.Value, there.Value):
+		case !bytes.Equal(compact(here.Value), compact(there.Value)):
 			c.differ("kept setting", name, "differs")
 		}
 		for path, secret := range there.Secrets {
@@ -287,4 +287,13 @@ func (c *comparison) records(inv *inventory.Inventory) (int, error) {
 		}
 	}
 	return len(inv.Records), nil
+}
+
+// compact leaves out blanks between the members of a JSON value.
+func compact(value json.RawMessage) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return value
+	}
+	return b.Bytes()
 }
