@@ -42,6 +42,8 @@ type Config struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// SkipDefaultRepositories leaves a new server without the repositories that a fresh Nexus has.
 	SkipDefaultRepositories bool `yaml:"skip_default_repositories"`
+	// ScriptCreation lets clients store scripts. They are never run.
+	ScriptCreation bool `yaml:"script_creation"`
 	// Anonymous is whether callers without credentials may read on a new server.
 	Anonymous bool `yaml:"anonymous"`
 	// LegacyURLs switches the URLs of Nexus 2 on: /content/repositories/… and their kin.

@@ -15,8 +15,11 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/config"
+	"entrepot/app/mail"
+	"entrepot/app/node"
 	"entrepot/app/repository"
 	"entrepot/app/repository/upstream"
+	"entrepot/app/scripts"
 	"entrepot/app/seal"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -49,6 +52,9 @@ type appliance struct {
 	engine  *repository.Engine
 	access  *access.Service
 	sealer  *seal.Sealer
+	scripts *scripts.Store
+	mail    *mail.Service
+	node    *node.Node
 
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
@@ -86,6 +92,11 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 		return nil, err
 	}
 	if err := a.engine.CreateDefaults(ctx, !cfg.SkipDefaultRepositories); err != nil {
+		return nil, err
+	}
+	a.scripts = scripts.New(a.store, scripts.Options{AllowCreation: cfg.ScriptCreation, Writable: a.engine.Writable})
+	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable})
+	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable}); err != nil {
 		return nil, err
 	}
 	a.access, err = a.openAccess(ctx)
@@ -150,6 +161,10 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 				refs[i] = access.RepositoryRef{Format: d.Format, Name: d.Name}
 			}
 			return refs
+		},
+		ScriptExists: func(name string) bool {
+			_, err := a.scripts.Get(ctx, name)
+			return err == nil
 		},
 		InitialPassword:      os.Getenv("ENTREPOT_ADMIN_PASSWORD"),
 		NewAdminPassword:     a.writeAdminPassword,

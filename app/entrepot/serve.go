@@ -122,7 +122,9 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	if err := extdirect.New(settings.New(a.store)).Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
-	api := rest.New(rest.Options{Engine: a.engine, Access: a.access, Health: a.records.Health, Log: logs.Logger})
+	api := rest.New(rest.Options{
+		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Health: a.records.Health, Log: logs.Logger,
+	})
 	return s, api.Mount(s, pages.Authenticator())
 }
 

@@ -12,7 +12,10 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
+	"entrepot/app/mail"
+	"entrepot/app/node"
 	"entrepot/app/repository"
+	"entrepot/app/scripts"
 	"entrepot/app/server"
 	"entrepot/formats"
 )
@@ -23,10 +26,13 @@ const prefix = "/service/rest/"
 // maxBody is the most that a JSON or text body may have, in bytes.
 const maxBody = 4 << 20
 
-// Options are what the API stands on. Engine and Access are required.
+// Options are what the API stands on. All services are required.
 type Options struct {
-	Engine *repository.Engine
-	Access *access.Service
+	Engine  *repository.Engine
+	Access  *access.Service
+	Scripts *scripts.Store
+	Mail    *mail.Service
+	Node    *node.Node
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
 	Log    *slog.Logger     // default discards
@@ -106,7 +112,7 @@ func (a *API) operations() []operation {
 	for _, resource := range [][]operation{
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
-		a.blobStoreOperations(), a.readOnlyOperations(),
+		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
 	} {
 		all = append(all, resource...)
 	}
@@ -136,6 +142,8 @@ const (
 	mediaText      media = "text/plain"
 	mediaMultipart media = "multipart/form-data"
 	mediaAny       media = "*/*"
+	// mediaTextOrJSON is a body that is taken as it is, whichever of the two it is said to be.
+	mediaTextOrJSON media = "text/plain or application/json"
 )
 
 // call is a request to an operation.
@@ -245,6 +253,11 @@ func respond(op operation, produces media, v any) (*formats.Response, error) {
 	if status == 0 {
 		status = http.StatusOK
 	}
+	return jsonAnswer(status, v)
+}
+
+// jsonAnswer lays a value out as clients know it.
+func jsonAnswer(status int, v any) (*formats.Response, error) {
 	body, err := encode(v)
 	if err != nil {
 		return nil, err
@@ -303,5 +316,11 @@ func accepts(h http.Header, kind media) bool {
 // consumes reports whether a request's body is of a kind.
 func consumes(h http.Header, kind media) bool {
 	name, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && name == string(kind)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return false
+	}
+	if kind == mediaTextOrJSON {
+		return name == string(mediaText) || name == string(mediaJSON)
+	}
+	return name == string(kind)
 }

@@ -1,0 +1,284 @@
+// Package mail keeps the settings with which mail leaves the server and sends it. The settings are one record in the partition
+// "settings/mail", with the password sealed. They are checked whole before they are stored, and refused while the server takes no writes.
+//
+// Example:
+//
+//	m := mail.New(store, mail.Options{Sealer: sealer, Writable: engine.Writable})
+//	err := m.Set(ctx, mail.Settings{Enabled: true, Host: "mail.example.org", Port: 25, From: "repository@example.org"})
+//	err = m.Send(ctx, mail.Message{To: "a@example.org", Subject: "Hello", Text: "It works."})
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"net/smtp"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"entrepot/formats"
+	"entrepot/storage/kv"
+)
+
+// Settings say how mail leaves the server.
+type Settings struct {
+	Enabled       bool    `json:"enabled"`
+	Host          string  `json:"host"`
+	Port          int     `json:"port"` // 1 to 65535
+	Username      string  `json:"username,omitempty"`
+	Password      Secret  `json:"-"`
+	From          string  `json:"from"`
+	SubjectPrefix *string `json:"subjectPrefix,omitempty"` // nil when never given
+	StartTLS      bool    `json:"startTLS,omitempty"`      // when the mail server offers it
+	NeedStartTLS  bool    `json:"needStartTLS,omitempty"`
+	TLS           bool    `json:"tls,omitempty"`       // from the first byte
+	CheckName     bool    `json:"checkName,omitempty"` // the certificate must be the mail server's
+	TrustStore    bool    `json:"trustStore,omitempty"`
+}
+
+// Secret is a string that prints as ***.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "***" }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return "***" }
+
+// record is what is stored: the password is sealed.
+type record struct {
+	Settings
+	Sealed string `json:"sealed,omitempty"`
+}
+
+// maxHost is the longest name of a mail server in characters.
+const maxHost = 200
+
+var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$`)
+
+// Validate finds the faults of mail settings; the field names are those of the JSON that clients send.
+func (m *Settings) Validate() formats.FieldErrors {
+	var wrong formats.FieldErrors
+	add := func(field, message string) { wrong = append(wrong, formats.FieldError{Field: field, Message: message}) }
+	switch {
+	case strings.TrimSpace(m.Host) == "":
+		add("host", "must not be blank")
+	case len(m.Host) > maxHost || !hostName.MatchString(m.Host) && net.ParseIP(m.Host) == nil:
+		add("host", "Hostname must be valid")
+	}
+	if m.Port < 1 || m.Port > 65535 {
+		add("port", "Port-number must be >= 1 AND <= 65535.")
+	}
+	switch a, err := netmail.ParseAddress(m.From); {
+	case strings.TrimSpace(m.From) == "":
+		add("fromAddress", "must not be blank")
+	case err != nil || a.Address != m.From:
+		add("fromAddress", "must be a well-formed email address")
+	}
+	return wrong
+}
+
+// Sealer keeps secrets unreadable at rest. *seal.Sealer is one.
+type Sealer interface {
+	Seal(secret string) (string, error)
+	Unseal(sealed string) (string, error)
+}
+
+// Options of a Service. Sealer is required; of the others the zero value means the documented default.
+type Options struct {
+	Sealer    Sealer
+	Writable  func() error // refuses changes while the server takes none; default never
+	Transport Transport    // default SMTP
+}
+
+// Service keeps the settings and sends mail. Its methods may be called from many goroutines.
+type Service struct {
+	store *kv.Store
+	opts  Options
+}
+
+// New makes a Service over the server's records.
+func New(store *kv.Store, opts Options) *Service {
+	if opts.Writable == nil {
+		opts.Writable = func() error { return nil }
+	}
+	if opts.Transport == nil {
+		opts.Transport = overSMTP{}
+	}
+	return &Service{store, opts}
+}
+
+func key() kv.Key { return kv.Key{Partition: "settings/mail", Sort: "server"} }
+
+// Settings gives the settings; false when none are stored.
+func (s *Service) Settings(ctx context.Context) (Settings, bool, error) {
+	e, err := s.store.Get(ctx, key())
+	if errors.Is(err, kv.ErrNotFound) {
+		return Settings{}, false, nil
+	}
+	var r record
+	if err == nil {
+		err = json.Unmarshal(e.Value, &r)
+	}
+	if err == nil && r.Sealed != "" {
+		var password string
+		password, err = s.opts.Sealer.Unseal(r.Sealed)
+		r.Password = Secret(password)
+	}
+	if err != nil {
+		return Settings{}, false, fmt.Errorf("mail: read settings: %w", err)
+	}
+	return r.Settings, true, nil
+}
+
+// Set replaces the settings. It returns formats.FieldErrors when they are wrong.
+func (s *Service) Set(ctx context.Context, m Settings) error {
+	if wrong := m.Validate(); len(wrong) > 0 {
+		return wrong
+	}
+	if err := s.opts.Writable(); err != nil {
+		return err
+	}
+	r := record{Settings: m}
+	var err error
+	if m.Password != "" {
+		r.Sealed, err = s.opts.Sealer.Seal(string(m.Password))
+	}
+	var value []byte
+	if err == nil {
+		value, err = json.Marshal(r)
+	}
+	if err == nil {
+		err = s.store.Apply(ctx, kv.Put(key(), value))
+	}
+	if err != nil {
+		return fmt.Errorf("mail: write settings: %w", err)
+	}
+	return nil
+}
+
+// Clear forgets the settings.
+func (s *Service) Clear(ctx context.Context) error {
+	if err := s.opts.Writable(); err != nil {
+		return err
+	}
+	if err := s.store.Apply(ctx, kv.Delete(key())); err != nil {
+		return fmt.Errorf("mail: remove settings: %w", err)
+	}
+	return nil
+}
+
+// ErrNotSetUp reports that there are no settings to send with.
+var ErrNotSetUp = errors.New("mail: not set up")
+
+// Message is a mail of plain text.
+type Message struct {
+	To      string
+	Subject string
+	Text    string
+}
+
+// Transport hands a message to a mail server.
+type Transport interface {
+	Send(ctx context.Context, m Settings, message Message) error
+}
+
+// Send sends a message with the stored settings, whether or not mail is enabled. The caller checked the address.
+func (s *Service) Send(ctx context.Context, message Message) error {
+	m, found, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return ErrNotSetUp
+	}
+	if m.SubjectPrefix != nil {
+		message.Subject = strings.TrimSpace(*m.SubjectPrefix + " " + message.Subject)
+	}
+	if err := s.opts.Transport.Send(ctx, m, message); err != nil {
+		return fmt.Errorf("mail: send to %s:%d: %w", m.Host, m.Port, err)
+	}
+	return nil
+}
+
+// sendTimeout bounds the talk with a mail server.
+const sendTimeout = 30 * time.Second
+
+// overSMTP talks to a mail server as RFC 5321 says.
+type overSMTP struct{}
+
+// Send implements Transport.
+func (overSMTP) Send(ctx context.Context, m Settings, message Message) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	address := net.JoinHostPort(m.Host, strconv.Itoa(m.Port))
+	security := &tls.Config{ServerName: m.Host, InsecureSkipVerify: !m.CheckName}
+	var conn net.Conn
+	var err error
+	if m.TLS {
+		conn, err = (&tls.Dialer{Config: security}).DialContext(ctx, "tcp", address)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	client, err := smtp.NewClient(conn, m.Host)
+	if err != nil {
+		return err
+	}
+	if err := secure(client, m, security); err != nil {
+		return err
+	}
+	return deliver(client, m, message)
+}
+
+// secure starts TLS and signs in, as far as the settings ask for it.
+func secure(client *smtp.Client, m Settings, security *tls.Config) error {
+	offered, _ := client.Extension("STARTTLS")
+	switch {
+	case m.TLS:
+	case offered && (m.StartTLS || m.NeedStartTLS):
+		if err := client.StartTLS(security); err != nil {
+			return err
+		}
+	case m.NeedStartTLS:
+		return errors.New("the mail server does not offer STARTTLS")
+	}
+	if m.Username == "" {
+		return nil
+	}
+	return client.Auth(smtp.PlainAuth("", m.Username, string(m.Password), m.Host))
+}
+
+func deliver(client *smtp.Client, m Settings, message Message) error {
+	if err := client.Mail(m.From); err != nil {
+		return err
+	}
+	if err := client.Rcpt(message.To); err != nil {
+		return err
+	}
+	w, err := client.Data()
+	if err != nil {
+		return err
+	}
+	header := strings.NewReplacer("\r", " ", "\n", " ")
+	_, err = fmt.Fprintf(w, "From: %s\r\nTo: %s\r\nSubject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
+		header.Replace(m.From), header.Replace(message.To), header.Replace(message.Subject), message.Text)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	return client.Quit()
+}
