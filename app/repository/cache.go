@@ -201,8 +201,19 @@ func fetchRefusal(err error) error {
 	return err
 }
 
+// NoUpstreamError is the cause of the refusal of a cache that was not told its upstream yet.
+type NoUpstreamError struct {
+	Repository, Format string
+}
+
+func (e *NoUpstreamError) Error() string {
+	return "repository: cache " + e.Repository + " has no upstream"
+}
+
 func errNoUpstream(r *repo) error {
-	return formats.Errorf(formats.BadGateway, "Repository %s has no remote URL yet: set one in its settings", r.def.Name)
+	err := formats.Errorf(formats.BadGateway, "Repository %s has no remote URL yet: set one in its settings", r.def.Name)
+	err.Err = &NoUpstreamError{Repository: r.def.Name, Format: r.def.Format}
+	return err
 }
 
 // conditionsOf makes the request of a copy's validators.

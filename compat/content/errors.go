@@ -7,6 +7,7 @@ import (
 
 	"entrepot/app/repository"
 	"entrepot/app/server"
+	"entrepot/compat/names"
 	"entrepot/formats"
 )
 
@@ -39,8 +40,19 @@ func translate(err error, method string) refusal {
 		out.header = http.Header{"Allow": {strings.Join(refused.Allow, ",")}}
 	case errors.Is(err, repository.ErrReadOnly):
 		out.reason = "Nexus Repository Manager is in read-only mode"
+	case refused.Kind == formats.BadGateway:
+		out.reason += howToMend(err)
 	}
 	return out
+}
+
+// howToMend says how a cache that has no upstream yet is given one.
+func howToMend(err error) string {
+	var untold *repository.NoUpstreamError
+	if !errors.As(err, &untold) {
+		return ""
+	}
+	return ", for example with PUT /service/rest/v1/repositories/" + names.Segment(untold.Format) + "/proxy/" + untold.Repository
 }
 
 func statusOf(kind formats.ErrorKind, method string) int {
