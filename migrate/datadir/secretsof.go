@@ -49,7 +49,7 @@ func (d *Directory) takeSecrets(p place, value any) map[string]repository.Secret
 }
 
 func (d *Directory) walk(p place, path string, value any, held map[string]repository.Secret) {
-	take := func(key, at string, v any, remove func()) {
+	take := func(at string, v any, remove func()) {
 		if _, ok := v.(string); !ok {
 			d.walk(p, at, v, held)
 			return
@@ -64,11 +64,11 @@ func (d *Directory) walk(p place, path string, value any, held map[string]reposi
 		d.walk(p, path, map[string]any(v), held)
 	case map[string]any:
 		for key, member := range v {
-			take(key, strings.TrimPrefix(path+"."+key, "."), member, func() { delete(v, key) })
+			take(strings.TrimPrefix(path+"."+key, "."), member, func() { delete(v, key) })
 		}
 	case []any:
 		for i, element := range v {
-			take("", path+"["+strconv.Itoa(i)+"]", element, func() { v[i] = nil })
+			take(path+"["+strconv.Itoa(i)+"]", element, func() { v[i] = nil })
 		}
 	}
 }

@@ -300,6 +300,43 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestVerifyFinds changes one thing there after the import and wants it to be found, and nothing else.
+func TestVerifyFinds(t *testing.T) {
+	other := "another"
+	for want, change := range map[string]func(*old){
+		"blob store default":            func(o *old) { o.BlobStores[0].Quota = &repository.SoftQuota{Type: repository.QuotaUsed, Limit: 1} },
+		"routing rule block":            func(o *old) { o.RoutingRules[0].Matchers = []string{"^/y/.*"} },
+		"repository files":              func(o *old) { o.Repositories[0].Write = repository.WriteAllow },
+		"repository cache":              func(o *old) { o.Repositories[3].Upstream.Authentication.Password = "p-2" },
+		"content selector sel":          func(o *old) { o.Access.Selectors[0].Expression = `path =^ "/b"` },
+		"privilege priv":                func(o *old) { o.Access.Privileges[0].Pattern = "nexus:x" },
+		"role dev":                      func(o *old) { o.Access.Roles[0].Description = &other },
+		"user default/ann":              func(o *old) { o.Access.Users[0].PasswordHash = "0192023a7bbd73250516f069df18b500" },
+		"user LDAP/bob":                 func(o *old) { o.Access.Users[1].Roles = nil },
+		"token NpmToken of default/ann": func(o *old) { o.Access.Tokens[0].Text = "token-2" },
+		"setting anonymous access":      func(o *old) { o.Access.Anonymous.Enabled = true },
+		"setting realms":                func(o *old) { o.Access.Realms = []string{access.RealmLocal} },
+		"setting default role":          func(o *old) { o.Access.DefaultRole = "other" },
+		"kept setting email/1":          func(o *old) { o.Records[0].Secrets["password"] = "other" },
+		"asset files/new.txt":           func(o *old) { o.put("files", "/new.txt", "new", 1) },
+		"asset files/a.txt":             func(o *old) { o.put("files", "/a.txt", "newer", 2) },
+		"asset files/same.txt":          func(o *old) { o.put("files", "/same.txt", "FIRST", 1) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			s, from := newServer(t), newOld()
+			from.assets = slices.DeleteFunc(from.assets, func(a *inventory.Asset) bool { return a.Repository == "far" })
+			s.bring(t, from)
+			if d := s.differences(t, from); len(d) > 0 {
+				t.Fatalf("before the change: %v", d)
+			}
+			change(from)
+			if d := cmp.Diff([]string{want}, s.differences(t, from)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 // mover is an old server whose bytes can be taken away.
 type mover struct {
 	*old
