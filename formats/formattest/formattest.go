@@ -240,25 +240,32 @@ func bodies(s *suite) [][]byte {
 	return all
 }
 
+// stored calls check with every path that is known in a repository with the default settings, and every body that may lie there.
+func (s *suite) stored(check func(r formats.Repository, path string, body []byte)) {
+	bodies := bodies(s)
+	for _, path := range s.paths {
+		for _, r := range s.plain {
+			if s.Format.Classify(r, path).Route == formats.RouteNone {
+				continue
+			}
+			for _, body := range bodies {
+				check(r, path, body)
+			}
+		}
+	}
+}
+
 func testVerify(t *testing.T, s *suite) {
 	verifier, ok := s.Format.(formats.Verifier)
 	if !ok {
 		t.Skip("verifies nothing")
 	}
-	for _, path := range s.paths {
-		for _, r := range s.plain {
-			item := s.Format.Classify(r, path)
-			if item.Route == formats.RouteNone {
-				continue
-			}
-			for _, body := range bodies(s) {
-				err := verifier.Verify(context.Background(), r, item, bytes.NewReader(body), infoOf(body))
-				if refusal := (*formats.Error)(nil); err != nil && !errors.As(err, &refusal) {
-					t.Errorf("%q in %s: %.20q is refused with %v; want *formats.Error", path, r.Kind, body, err)
-				}
-			}
+	s.stored(func(r formats.Repository, path string, body []byte) {
+		err := verifier.Verify(context.Background(), r, s.Format.Classify(r, path), bytes.NewReader(body), infoOf(body))
+		if refusal := (*formats.Error)(nil); err != nil && !errors.As(err, &refusal) {
+			t.Errorf("%q in %s: %.20q is refused with %v; want *formats.Error", path, r.Kind, body, err)
 		}
-	}
+	})
 }
 
 func testDescribe(t *testing.T, s *suite) {
@@ -266,23 +273,16 @@ func testDescribe(t *testing.T, s *suite) {
 	if !ok {
 		t.Skip("describes nothing")
 	}
-	for _, path := range s.paths {
-		for _, r := range s.plain {
-			item := s.Format.Classify(r, path)
-			if item.Route == formats.RouteNone {
-				continue
-			}
-			for _, body := range bodies(s) {
-				described := describer.Describe(context.Background(), r, item, bytes.NewReader(body), infoOf(body))
-				if described.Path != item.Path || !reflect.DeepEqual(described.Component, item.Component) {
-					t.Errorf("%q in %s: a body moves it to %s %+v", path, r.Kind, described.Path, described.Component)
-				}
-				if !reflect.DeepEqual(item, s.Format.Classify(r, path)) {
-					t.Fatalf("%q in %s: Describe changed its argument", path, r.Kind)
-				}
-			}
+	s.stored(func(r formats.Repository, path string, body []byte) {
+		item := s.Format.Classify(r, path)
+		described := describer.Describe(context.Background(), r, item, bytes.NewReader(body), infoOf(body))
+		if described.Path != item.Path || !reflect.DeepEqual(described.Component, item.Component) {
+			t.Errorf("%q in %s: a body moves it to %s %+v", path, r.Kind, described.Path, described.Component)
 		}
-	}
+		if !reflect.DeepEqual(item, s.Format.Classify(r, path)) {
+			t.Fatalf("%q in %s: Describe changed its argument", path, r.Kind)
+		}
+	})
 }
 
 func testPromise(t *testing.T, s *suite) {
