@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"entrepot/formats"
-	"entrepot/storage/kv"
 )
 
 // Import stores a repository as another server kept it, replacing one with the same name, format and kind. What it refers to need
@@ -28,11 +27,7 @@ func (e *Engine) Import(ctx context.Context, d Definition, actor string) error {
 		}
 	} else {
 		d.Content = newContentID()
-		value, err := e.encodeRepository(d)
-		if err != nil {
-			return err
-		}
-		if err := e.apply(ctx, kv.PutNew(repositoryKey(d.Name), value)); err != nil {
+		if err := e.add(ctx, d); err != nil {
 			return err
 		}
 	}

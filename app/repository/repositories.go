@@ -82,15 +82,20 @@ func (e *Engine) Create(ctx context.Context, d Definition, actor string) error {
 	if d.Content == "" {
 		d.Content = newContentID()
 	}
-	value, err := e.encodeRepository(d)
-	if err != nil {
-		return err
-	}
-	if err := e.apply(ctx, kv.PutNew(repositoryKey(d.Name), value)); err != nil {
+	if err := e.add(ctx, d); err != nil {
 		return err
 	}
 	e.log.Info("repository created", "repository", d.Name, "format", d.Format, "kind", d.Kind, "user", actor)
 	return nil
+}
+
+// add stores a repository whose name is new.
+func (e *Engine) add(ctx context.Context, d Definition) error {
+	value, err := e.encodeRepository(d)
+	if err != nil {
+		return err
+	}
+	return e.apply(ctx, kv.PutNew(repositoryKey(d.Name), value))
 }
 
 // newContentID names a new content tree.
