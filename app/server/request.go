@@ -54,6 +54,8 @@ type Request struct {
 	closing   bool // the client wants the connection to end
 	done      bool
 
+	opened formats.Response // the answer with its blob opened
+
 	permissions []string // of the route
 	authorized  bool     // they were checked
 

@@ -20,7 +20,9 @@ func (s *Server) send(r *Request, resp *formats.Response) {
 			resp = s.fail(r, fmt.Errorf("server: open blob: %w", err))
 			status = resp.Status
 		} else {
-			resp = &formats.Response{Status: resp.Status, Reason: resp.Reason, Header: resp.Header, Body: opened}
+			r.opened = *resp // which may not be ours to change
+			r.opened.Body = opened
+			resp = &r.opened
 		}
 	}
 	s.head(r, resp)
