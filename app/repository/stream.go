@@ -27,8 +27,7 @@ func (e *Engine) respondStream(ctx context.Context, x *exchange, f *flight) (*fo
 		if err != nil {
 			return nil, err
 		}
-		rep := assetRepresentation(got.asset)
-		return x.respond(&rep)
+		return x.respondAsset(got.asset, e.now())
 	}
 	if err != nil {
 		return nil, err
