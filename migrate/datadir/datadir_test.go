@@ -23,39 +23,46 @@ import (
 	"entrepot/migrate/secrets"
 )
 
-// TestAssets compares every asset that is delivered with the rows that the real H2 read, and its bytes with the checksums there.
-func TestAssets(t *testing.T) {
+// TestRealServers compares what is read of each directory with what the real server and the real H2 said about it.
+func TestRealServers(t *testing.T) {
 	for _, name := range directories {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, unpack(t, name), nil)
 			inv, err := d.Describe(t.Context())
 			must(t, err)
-			want := wantedAssets(t, recorded(t, name))
-			var bytes int64
-			got := make(map[string]*inventory.Asset)
-			for a, err := range d.Assets(t.Context()) {
-				must(t, err)
-				got[a.Repository+a.Path] = a
-				bytes += a.Size
-				checkBody(t, d, a)
-			}
-			if int64(len(got)) != inv.Assets || bytes != inv.Bytes || len(got) != len(want) {
-				t.Errorf("%d assets with %d bytes, announced are %d with %d, H2 knows %d", len(got), bytes, inv.Assets, inv.Bytes, len(want))
-			}
-			for path, w := range want {
-				a := got[path]
-				if a == nil {
-					t.Errorf("%s is not delivered", path)
-					continue
-				}
-				if d := cmp.Diff(w, wanted{
-					Blob: a.Blob, Type: a.ContentType, Size: a.Size, SHA1: a.Digests.SHA1, By: a.Uploader, IP: a.UploaderIP, Kind: a.Kind,
-					Created: a.Created, BlobCreated: a.BlobCreated, Downloaded: a.LastDownloaded, HasComponent: a.Component != nil, Cached: a.Upstream != nil,
-				}); d != "" {
-					t.Errorf("%s: %s", path, d)
-				}
-			}
+			t.Run("assets", func(t *testing.T) { testAssets(t, name, d, inv) })
+			t.Run("rows", func(t *testing.T) { testRows(t, name, inv) })
+			t.Run("secrets", func(t *testing.T) { testSecrets(t, name, inv) })
 		})
+	}
+}
+
+// testAssets compares every asset that is delivered with the rows that the real H2 read, and its bytes with the checksums there.
+func testAssets(t *testing.T, name string, d *datadir.Directory, inv *inventory.Inventory) {
+	want := wantedAssets(t, recorded(t, name))
+	var bytes int64
+	got := make(map[string]*inventory.Asset)
+	for a, err := range d.Assets(t.Context()) {
+		must(t, err)
+		got[a.Repository+a.Path] = a
+		bytes += a.Size
+		checkBody(t, d, a)
+	}
+	if int64(len(got)) != inv.Assets || bytes != inv.Bytes || len(got) != len(want) {
+		t.Errorf("%d assets with %d bytes, announced are %d with %d, H2 knows %d", len(got), bytes, inv.Assets, inv.Bytes, len(want))
+	}
+	for path, w := range want {
+		a := got[path]
+		if a == nil {
+			t.Errorf("%s is not delivered", path)
+			continue
+		}
+		if d := cmp.Diff(w, wanted{
+			Blob: a.Blob, Type: a.ContentType, Size: a.Size, SHA1: a.Digests.SHA1, By: a.Uploader, IP: a.UploaderIP, Kind: a.Kind,
+			Created: a.Created, BlobCreated: a.BlobCreated, Downloaded: a.LastDownloaded, HasComponent: a.Component != nil, Cached: a.Upstream != nil,
+		}); d != "" {
+			t.Errorf("%s: %s", path, d)
+		}
 	}
 }
 
@@ -126,90 +133,78 @@ func wantedAssets(t *testing.T, tables map[string][]map[string]any) map[string]w
 	return all
 }
 
-// TestEverythingIsThere counts what an inventory holds against the rows of the tables.
-func TestEverythingIsThere(t *testing.T) {
-	for _, name := range directories {
-		t.Run(name, func(t *testing.T) {
-			inv, err := open(t, unpack(t, name), nil).Describe(t.Context())
-			must(t, err)
-			rows := recorded(t, name)
-			external := 0
-			for _, r := range rows["user_role_mapping"] {
-				if r["SOURCE"] != "default" {
-					external++
-				}
-			}
-			sections := make(map[string]int)
-			for _, r := range inv.Records {
-				sections[r.Section]++
-				if strings.HasPrefix(r.Section, "table-") {
-					t.Errorf("table %s is not known", r.Section)
-				}
-			}
-			for what, counts := range map[string][2]int{
-				"blob stores": {len(inv.BlobStores), len(rows["blob_store_configuration"])}, "rules": {len(inv.RoutingRules), len(rows["repository_routing_rule"])},
-				"repositories": {len(inv.Repositories), len(rows["repository"])}, "selectors": {len(inv.Access.Selectors), len(rows["selector_configuration"])},
-				"privileges": {len(inv.Access.Privileges), len(rows["privilege"])}, "roles": {len(inv.Access.Roles), len(rows["role"])},
-				"users":  {len(inv.Access.Users), len(rows["security_user"]) + external},
-				"tokens": {len(inv.Access.Tokens), len(rows["api_key"]) + len(rows["api_key_v2"])},
-				"tasks":  {sections["tasks"], len(rows["qrtz_job_details"])}, "capabilities": {sections["capabilities"], len(rows["capability_storage_item"])},
-				"policies": {sections["cleanup-policies"], len(rows["cleanup_policy"])}, "scripts": {sections["scripts"], len(rows["script"])},
-				"email": {sections["email"], len(rows["email_configuration"])}, "http": {sections["http"], len(rows["http_client_configuration"])},
-			} {
-				if counts[0] != counts[1] {
-					t.Errorf("%d %s, the tables have %d", counts[0], what, counts[1])
-				}
-			}
-			for _, u := range inv.Access.Users {
-				i := slices.IndexFunc(rows["security_user"], func(r map[string]any) bool { return r["ID"] == u.ID })
-				if u.Source == "default" && (i < 0 || rows["security_user"][i]["PASSWORD"] != u.PasswordHash) {
-					t.Errorf("user %s does not have the password of the table", u.ID)
-				}
-			}
-		})
+// testRows counts what an inventory holds against the rows of the tables.
+func testRows(t *testing.T, name string, inv *inventory.Inventory) {
+	rows := recorded(t, name)
+	external := 0
+	for _, r := range rows["user_role_mapping"] {
+		if r["SOURCE"] != "default" {
+			external++
+		}
+	}
+	sections := make(map[string]int)
+	for _, r := range inv.Records {
+		sections[r.Section]++
+		if strings.HasPrefix(r.Section, "table-") {
+			t.Errorf("table %s is not known", r.Section)
+		}
+	}
+	for what, counts := range map[string][2]int{
+		"blob stores": {len(inv.BlobStores), len(rows["blob_store_configuration"])}, "rules": {len(inv.RoutingRules), len(rows["repository_routing_rule"])},
+		"repositories": {len(inv.Repositories), len(rows["repository"])}, "selectors": {len(inv.Access.Selectors), len(rows["selector_configuration"])},
+		"privileges": {len(inv.Access.Privileges), len(rows["privilege"])}, "roles": {len(inv.Access.Roles), len(rows["role"])},
+		"users":  {len(inv.Access.Users), len(rows["security_user"]) + external},
+		"tokens": {len(inv.Access.Tokens), len(rows["api_key"]) + len(rows["api_key_v2"])},
+		"tasks":  {sections["tasks"], len(rows["qrtz_job_details"])}, "capabilities": {sections["capabilities"], len(rows["capability_storage_item"])},
+		"policies": {sections["cleanup-policies"], len(rows["cleanup_policy"])}, "scripts": {sections["scripts"], len(rows["script"])},
+		"email": {sections["email"], len(rows["email_configuration"])}, "http": {sections["http"], len(rows["http_client_configuration"])},
+	} {
+		if counts[0] != counts[1] {
+			t.Errorf("%d %s, the tables have %d", counts[0], what, counts[1])
+		}
+	}
+	for _, u := range inv.Access.Users {
+		i := slices.IndexFunc(rows["security_user"], func(r map[string]any) bool { return r["ID"] == u.ID })
+		if u.Source == "default" && (i < 0 || rows["security_user"][i]["PASSWORD"] != u.PasswordHash) {
+			t.Errorf("user %s does not have the password of the table", u.ID)
+		}
 	}
 }
 
-// TestSecrets looks for every secret that was recorded at its place in the inventory.
-func TestSecrets(t *testing.T) {
-	for _, name := range directories {
-		t.Run(name, func(t *testing.T) {
-			inv, err := open(t, unpack(t, name), nil).Describe(t.Context())
-			must(t, err)
-			raw, err := os.ReadFile(fixtures(t, name+".expected", "secrets.json"))
-			must(t, err)
-			var want struct {
-				References []struct{ Where, Member, Plain string }
-				APIKeys    []struct {
-					Domain, DOMAIN, Username, Token, Plain string
-				} `json:"api_keys"`
-			}
-			must(t, json.Unmarshal(raw, &want))
-			for _, r := range want.References {
-				if !slices.Contains(secretsAt(inv, r.Where), r.Plain) {
-					t.Errorf("%s %s is not there", r.Where, r.Member)
-				}
-			}
-			var tokens []string
-			for _, token := range inv.Access.Tokens {
-				tokens = append(tokens, token.Domain+"."+string(token.Text))
-			}
-			for _, k := range want.APIKeys { // the older recording spells its members otherwise
-				if !slices.Contains(tokens, k.Domain+k.DOMAIN+"."+k.Token) && !slices.Contains(tokens, k.Domain+k.DOMAIN+"."+k.Plain) {
-					t.Errorf("token %s of %s is not there", k.Domain+k.DOMAIN, k.Username)
-				}
-			}
-			if len(want.APIKeys) != len(tokens) {
-				t.Errorf("%d tokens, want %d", len(tokens), len(want.APIKeys))
-			}
-			encoded, err := json.Marshal(inv)
-			must(t, err)
-			for _, r := range want.References {
-				if strings.Contains(string(encoded), `"`+r.Plain+`"`) {
-					t.Errorf("%s %s shows in the inventory's JSON", r.Where, r.Member)
-				}
-			}
-		})
+// testSecrets looks for every secret that was recorded at its place in the inventory.
+func testSecrets(t *testing.T, name string, inv *inventory.Inventory) {
+	raw, err := os.ReadFile(fixtures(t, name+".expected", "secrets.json"))
+	must(t, err)
+	var want struct {
+		References []struct{ Where, Member, Plain string }
+		APIKeys    []struct {
+			Domain, DOMAIN, Username, Token, Plain string
+		} `json:"api_keys"`
+	}
+	must(t, json.Unmarshal(raw, &want))
+	for _, r := range want.References {
+		if !slices.Contains(secretsAt(inv, r.Where), r.Plain) {
+			t.Errorf("%s %s is not there", r.Where, r.Member)
+		}
+	}
+	var tokens []string
+	for _, token := range inv.Access.Tokens {
+		tokens = append(tokens, token.Domain+"."+string(token.Text))
+	}
+	for _, k := range want.APIKeys { // the older recording spells its members otherwise
+		if !slices.Contains(tokens, k.Domain+k.DOMAIN+"."+k.Token) && !slices.Contains(tokens, k.Domain+k.DOMAIN+"."+k.Plain) {
+			t.Errorf("token %s of %s is not there", k.Domain+k.DOMAIN, k.Username)
+		}
+	}
+	if len(want.APIKeys) != len(tokens) {
+		t.Errorf("%d tokens, want %d", len(tokens), len(want.APIKeys))
+	}
+	encoded, err := json.Marshal(inv)
+	must(t, err)
+	for _, r := range want.References {
+		if strings.Contains(string(encoded), `"`+r.Plain+`"`) {
+			t.Errorf("%s %s shows in the inventory's JSON", r.Where, r.Member)
+		}
 	}
 }
 
