@@ -60,9 +60,11 @@ func TestImportNexus(t *testing.T) {
 			if d := cmp.Diff(before, snapshot(t, source)); d != "" {
 				t.Errorf("the source changed: %s", d)
 			}
+			run(t, "", binary(t), "import", "nexus", "--data", data, "--verify", "--read", source)
 			s := startIn(t, data)
 			expected := fixtures(t, "datadirs", name+".expected")
 			checkContent(t, s, expected, dataDirectories[name])
+			checkSettings(t, s, expected, dataDirectories[name])
 			if path := filepath.Join(expected, "logins.json"); exists(path) {
 				checkLogins(t, s, path)
 			}
