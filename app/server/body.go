@@ -67,7 +67,7 @@ func (b *body) Read(p []byte) (int, error) {
 // explain turns the stream's error into one that says what happened to the body.
 func (b *body) explain(err error) error {
 	switch {
-	case errors.Is(err, io.EOF) && b.declared >= 0 && b.read < b.declared:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF) && b.declared >= 0 && b.read < b.declared:
 		return &StatusError{Status: http.StatusBadRequest, Message: "The body ended early", Err: io.ErrUnexpectedEOF}
 	case errors.Is(err, io.EOF):
 		return io.EOF

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +87,56 @@ func TestShortBody(t *testing.T) {
 		}
 		if resp, _ := c.reply("PUT"); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%d bytes: status %d", sent, resp.StatusCode)
+		}
+	}
+}
+
+// TestUnfinishedChunks states the same of a chunked body without its last chunk, over TLS too, where a client's end may be orderly.
+func TestUnfinishedChunks(t *testing.T) {
+	certFile, keyFile := certificate(t, t.TempDir(), 1)
+	cert, err := LoadCertificate(certFile, keyFile, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan error, 1)
+	s, plainAddr := start(t, Options{}, Route{Pattern: "/up", Access: Public(), Handler: func(r *Request) (*formats.Response, error) {
+		_, err := io.Copy(io.Discard, r.Body())
+		seen <- err
+		return text("stored"), err
+	}})
+	secureAddr, err := s.Listen(Listener{Address: "127.0.0.1:0", TLS: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"", "3", "3\r\n", "3\r\nab", "3\r\nabc", "3\r\nabc\r\n", "3\r\nabc\r\n0", "3\r\nabc\r\n0\r\n", "3\r\nabc\r\n0\r\n\r\n"} {
+		complete := strings.Contains(body, "\r\n0\r\n") // nothing of it is missing then
+		for _, secure := range []bool{false, true} {
+			var c interface {
+				io.ReadWriteCloser
+				CloseWrite() error
+			}
+			if secure {
+				c, err = tls.Dial("tcp", secureAddr.String(), &tls.Config{InsecureSkipVerify: true})
+			} else {
+				var conn net.Conn
+				conn, err = net.Dial("tcp", plainAddr)
+				c, _ = conn.(*net.TCPConn)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(c, "PUT /up HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n%s", body)
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-seen; (err == nil) != complete {
+				t.Errorf("%q, TLS %v: the handler saw %v", body, secure, err)
+			}
+			answer, err := io.ReadAll(c)
+			if ok := strings.HasPrefix(string(answer), "HTTP/1.1 200"); err != nil || ok != complete {
+				t.Errorf("%q, TLS %v: %v %.40q", body, secure, err, answer)
+			}
+			c.Close()
 		}
 	}
 }

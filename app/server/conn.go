@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -63,7 +64,19 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 && (c.phase.CompareAndSwap(phaseIdle, phaseHead) || c.phase.Load() == phaseHead) {
 		c.head.Store(time.Now().UnixNano())
 	}
-	return n, err
+	return n, c.cut(err)
+}
+
+// errCut is what a reader of a body gets where the client has ended the connection. It is no io.EOF, which the framework would take
+// for the end of a chunked body.
+var errCut = fmt.Errorf("server: connection ended in a request: %w", io.ErrUnexpectedEOF)
+
+// cut makes the end of the connection an error while a handler runs, that is, reads a body.
+func (c *conn) cut(err error) error {
+	if err == io.EOF && c.phase.Load() == phaseHandling {
+		return errCut
+	}
+	return err
 }
 
 // SetReadDeadline implements net.Conn. The deadline counts from the next Read: the framework sets two for each request, of which one

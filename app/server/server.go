@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -144,7 +143,7 @@ func (s *Server) Listen(l Listener) (net.Addr, error) {
 	s.mu.Unlock()
 	var ln net.Listener = own
 	if l.TLS != nil {
-		ln = tls.NewListener(own, l.TLS.config())
+		ln = &secureListener{own, l.TLS.config()}
 	}
 	s.accepting.Go(func() {
 		if err := s.http.Serve(ln); err != nil {

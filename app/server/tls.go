@@ -3,7 +3,9 @@ package server
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -87,4 +89,34 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 func (c *Certificate) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"http/1.1"}}
+}
+
+// secureListener accepts TLS connections.
+type secureListener struct {
+	*listener
+	config *tls.Config
+}
+
+// Accept implements net.Listener.
+func (l *secureListener) Accept() (net.Conn, error) {
+	c, err := l.listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &secureConn{tls.Server(c, l.config), c.(*conn)}, nil
+}
+
+// secureConn is a TLS connection that tells, like the one below it, a client's orderly end in the middle of a body from the body's.
+type secureConn struct {
+	*tls.Conn
+	below *conn
+}
+
+// Read implements net.Conn.
+func (s *secureConn) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if n > 0 && err == io.EOF {
+		return n, nil // the next Read tells
+	}
+	return n, s.below.cut(err)
 }
