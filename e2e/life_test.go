@@ -229,6 +229,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// basic are the administrator's credentials as a header has them.
 const basic = "Basic YWRtaW46YWRtaW4xMjM="
 
 // dial connects to the server until the test ends. Nothing on the connection may take longer than 30 seconds.
