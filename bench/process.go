@@ -162,6 +162,9 @@ func (p *process) request(ctx context.Context, method, path string, body io.Read
 	if err != nil {
 		return err
 	}
+	if l, ok := body.(*io.LimitedReader); ok { // clients know the size of a file
+		req.ContentLength = l.N
+	}
 	req.SetBasicAuth("admin", password)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
