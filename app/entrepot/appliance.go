@@ -21,6 +21,7 @@ import (
 	"entrepot/app/repository/upstream"
 	"entrepot/app/scripts"
 	"entrepot/app/seal"
+	"entrepot/app/search"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -55,6 +56,7 @@ type appliance struct {
 	scripts *scripts.Store
 	mail    *mail.Service
 	node    *node.Node
+	search  *search.Index
 
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
@@ -99,8 +101,32 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable}); err != nil {
 		return nil, err
 	}
+	a.search = search.New(a.store, a.catalog, &search.Options{Log: log})
 	a.access, err = a.openAccess(ctx)
 	return a, err
+}
+
+// followChanges keeps the search index up to date until what it returns is called.
+func (a *appliance) followChanges(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.search.Run(ctx, a.contents)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// contents gives the content trees of all repositories.
+func (a *appliance) contents() []string {
+	var all []string
+	for _, d := range a.engine.List() {
+		all = append(all, d.Content)
+	}
+	return all
 }
 
 func (a *appliance) path(elem ...string) string {

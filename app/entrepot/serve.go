@@ -63,6 +63,7 @@ func (c *serveCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	defer a.followChanges(env.ctx)()
 	tracing, err := telemetry.NewTracing(env.ctx, cfg.Tracing.Endpoint, version)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Health: a.records.Health, Log: logs.Logger,
+		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog, Health: a.records.Health, Log: logs.Logger,
 	})
 	return s, api.Mount(s, pages.Authenticator())
 }

@@ -16,8 +16,10 @@ import (
 	"entrepot/app/node"
 	"entrepot/app/repository"
 	"entrepot/app/scripts"
+	"entrepot/app/search"
 	"entrepot/app/server"
 	"entrepot/formats"
+	"entrepot/storage/catalog"
 )
 
 // prefix is where the API begins.
@@ -33,6 +35,8 @@ type Options struct {
 	Scripts *scripts.Store
 	Mail    *mail.Service
 	Node    *node.Node
+	Search  *search.Index
+	Trees   *catalog.Catalog
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
 	Log    *slog.Logger     // default discards

@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -181,6 +183,7 @@ func formatMember(f repository.FoundAsset) member {
 
 // component is a component with its assets.
 func component(c *call, f repository.FoundComponent) object {
+	slices.SortFunc(f.Assets, func(a, b repository.FoundAsset) int { return cmp.Compare(a.ID, b.ID) }) // as they came
 	assets := []object{}
 	for _, a := range f.Assets {
 		assets = append(assets, asset(c, a))

@@ -112,7 +112,7 @@ func (a *API) invalidateCache(c *call) (any, error) {
 	return nil, a.engine.InvalidateCache(c.Context(), d.Name)
 }
 
-// rebuildIndex has nothing to do: the search index is written with each record and cannot fall behind it.
+// rebuildIndex has nothing to do: every search takes in what is new before it looks, and a component's terms never change.
 func (a *API) rebuildIndex(c *call) (any, error) {
 	d, err := a.administered(c, permission.Edit, quotedf(http.StatusNotFound, "Repository not found"))
 	if err != nil {

@@ -1,0 +1,345 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
+)
+
+// The partitions of the index.
+const (
+	termsPartition    = "search/terms"
+	documentPartition = "search/documents"
+	progressPartition = "search/progress"
+)
+
+// Limits of the work that one search does for the index.
+const (
+	catchUpChanges = 2000 // changes of a repository that a search takes in; the rest is for Run
+	saveEvery      = 500  // changes between two rows of progress
+	sweepEvery     = 300  // rounds of Run between two sweeps
+)
+
+// Options tune an Index; nil and zero members mean the documented default.
+type Options struct {
+	Interval time.Duration // how often Run looks for changes; default 2 s
+	Log      *slog.Logger  // default discards
+}
+
+// Index is the index of all components. Its methods may be called from many goroutines.
+type Index struct {
+	store   *kv.Store
+	catalog *catalog.Catalog
+	opts    Options
+
+	mu     sync.Mutex
+	states map[string]*state // by content
+}
+
+// state is how far one content tree was followed.
+type state struct {
+	mu sync.Mutex // held while changes are taken in
+	progress
+	loaded bool
+}
+
+// progress is a row.
+type progress struct {
+	Built    bool   `json:"built"`         // components that were there before the feed's oldest entry are in
+	ID       uint64 `json:"id,omitempty"`  // while building: the last component taken in
+	Sequence string `json:"seq,omitempty"` // of the feed
+}
+
+// New makes an Index over the server's records.
+func New(store *kv.Store, c *catalog.Catalog, opts *Options) *Index {
+	x := &Index{store: store, catalog: c, states: make(map[string]*state)}
+	if opts != nil {
+		x.opts = *opts
+	}
+	if x.opts.Interval <= 0 {
+		x.opts.Interval = 2 * time.Second
+	}
+	if x.opts.Log == nil {
+		x.opts.Log = slog.New(slog.DiscardHandler)
+	}
+	return x
+}
+
+// Run follows the changes of all repositories until the context ends. contents gives the content trees that are served.
+func (x *Index) Run(ctx context.Context, contents func() []string) {
+	tick := time.NewTicker(x.opts.Interval)
+	defer tick.Stop()
+	for round := 0; ; round++ {
+		served := contents()
+		for _, content := range served {
+			if err := x.catchUpAll(ctx, content); err != nil && ctx.Err() == nil {
+				x.opts.Log.Warn("search index was not brought up to date", "content", content, "error", err)
+			}
+		}
+		if round%sweepEvery == 0 {
+			if err := x.sweep(ctx, served); err != nil && ctx.Err() == nil {
+				x.opts.Log.Warn("search index was not swept", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (x *Index) catchUpAll(ctx context.Context, content string) error {
+	for {
+		if more, err := x.catchUp(ctx, content); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// sweep removes what is left of content trees that are served no more.
+func (x *Index) sweep(ctx context.Context, served []string) error {
+	for e, err := range x.store.Scan(ctx, progressPartition, kv.Range{}) {
+		if err != nil {
+			return fmt.Errorf("search: %w", err)
+		}
+		content := strings.Clone(e.Sort)
+		if slices.Contains(served, content) {
+			continue
+		}
+		for e, err := range x.store.Scan(ctx, documentPartition, kv.Prefix(content+"\x00")) {
+			if err != nil {
+				return fmt.Errorf("search: %w", err)
+			}
+			if _, id, ok := posting("\x00" + e.Sort); ok {
+				if err := x.forget(ctx, content, id); err != nil {
+					return err
+				}
+			}
+		}
+		if err := x.store.Apply(ctx, kv.Delete(kv.Key{Partition: progressPartition, Sort: content})); err != nil {
+			return fmt.Errorf("search: %w", err)
+		}
+		x.mu.Lock()
+		delete(x.states, content)
+		x.mu.Unlock()
+	}
+	return nil
+}
+
+func (x *Index) state(content string) *state {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.states[content]
+	if s == nil {
+		s = &state{}
+		x.states[content] = s
+	}
+	return s
+}
+
+// catchUp takes in what is new in a content tree, as much as one search may wait for; true when there is more.
+func (x *Index) catchUp(ctx context.Context, content string) (more bool, err error) {
+	s := x.state(content)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := x.load(ctx, content, s); err != nil {
+		return false, err
+	}
+	if !s.Built {
+		if more, err := x.build(ctx, content, s); more || err != nil {
+			return more, err
+		}
+	}
+	return x.follow(ctx, content, s)
+}
+
+func (x *Index) load(ctx context.Context, content string, s *state) error {
+	if s.loaded {
+		return nil
+	}
+	e, err := x.store.Get(ctx, kv.Key{Partition: progressPartition, Sort: content})
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+	case err != nil:
+		return fmt.Errorf("search: read progress: %w", err)
+	default:
+		if err := json.Unmarshal(e.Value, &s.progress); err != nil {
+			return fmt.Errorf("search: read progress: %w", err)
+		}
+	}
+	s.loaded = true
+	return nil
+}
+
+func (x *Index) save(ctx context.Context, content string, s *state) error {
+	value, err := json.Marshal(s.progress)
+	if err == nil {
+		err = x.store.Apply(ctx, kv.Put(kv.Key{Partition: progressPartition, Sort: content}, value))
+	}
+	if err != nil {
+		return fmt.Errorf("search: write progress: %w", err)
+	}
+	return nil
+}
+
+// build takes in the components that are there already.
+func (x *Index) build(ctx context.Context, content string, s *state) (more bool, err error) {
+	n := 0
+	for c, err := range x.catalog.Content(content).ComponentsAfterID(ctx, s.ID) {
+		if err != nil {
+			return false, fmt.Errorf("search: %w", err)
+		}
+		if err := x.add(ctx, content, c); err != nil {
+			return false, err
+		}
+		s.ID = c.ID
+		if n++; n == catchUpChanges {
+			return true, x.save(ctx, content, s)
+		}
+	}
+	s.Built = true
+	return false, x.save(ctx, content, s)
+}
+
+// follow takes in the change feed behind the last sequence.
+func (x *Index) follow(ctx context.Context, content string, s *state) (more bool, err error) {
+	tree := x.catalog.Content(content)
+	n := 0
+	for change, err := range tree.Changes(ctx, s.Sequence) {
+		if errors.Is(err, catalog.ErrTrimmed) { // nobody searched for long: start over
+			s.progress = progress{}
+			return true, x.save(ctx, content, s)
+		}
+		if err != nil {
+			return false, fmt.Errorf("search: %w", err)
+		}
+		if change.Kind == catalog.ChangePut {
+			if err := x.addOf(ctx, tree, change.Path); err != nil {
+				return false, err
+			}
+		}
+		s.Sequence = change.Sequence
+		if n++; n%saveEvery == 0 {
+			if err := x.save(ctx, content, s); err != nil {
+				return false, err
+			}
+		}
+		if n == catchUpChanges {
+			return true, nil
+		}
+	}
+	if n%saveEvery == 0 {
+		return false, nil
+	}
+	return false, x.save(ctx, content, s)
+}
+
+// addOf takes in the component of an asset, if both are still there.
+func (x *Index) addOf(ctx context.Context, tree *catalog.Content, path string) error {
+	a, err := tree.Asset(ctx, path)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && a.Component == nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	c, err := tree.Component(ctx, *a.Component)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	return x.add(ctx, tree.ID(), c)
+}
+
+func documentSort(content string, id uint64) string {
+	return content + "\x00" + fmt.Sprintf("%016x", id)
+}
+
+func documentKey(content string, id uint64) kv.Key {
+	return kv.Key{Partition: documentPartition, Sort: documentSort(content, id)}
+}
+
+func termKey(term, content string, id uint64) kv.Key {
+	return kv.Key{Partition: termsPartition, Sort: term + "\x00" + documentSort(content, id)}
+}
+
+// add takes in a component, unless it is in.
+func (x *Index) add(ctx context.Context, content string, c *catalog.Component) error {
+	key := documentKey(content, c.ID)
+	_, err := x.store.Get(ctx, key)
+	if err == nil || !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	terms := termsOf(c)
+	value, err := json.Marshal(terms)
+	if err != nil {
+		return fmt.Errorf("search: encode terms: %w", err)
+	}
+	ops := []kv.Op{kv.Put(key, value)}
+	for _, term := range terms {
+		ops = append(ops, kv.Put(termKey(term, content, c.ID), nil))
+	}
+	if err := x.store.Apply(ctx, ops...); err != nil {
+		return fmt.Errorf("search: write terms: %w", err)
+	}
+	return nil
+}
+
+// forget removes the terms of a component that is gone.
+func (x *Index) forget(ctx context.Context, content string, id uint64) error {
+	e, err := x.store.Get(ctx, documentKey(content, id))
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	var terms []string
+	if err == nil {
+		err = json.Unmarshal(e.Value, &terms)
+	}
+	if err != nil {
+		return fmt.Errorf("search: read terms: %w", err)
+	}
+	ops := []kv.Op{kv.DeleteIf(documentKey(content, id), e.Version)}
+	for _, term := range terms {
+		ops = append(ops, kv.Delete(termKey(term, content, id)))
+	}
+	err = x.store.Apply(ctx, ops...)
+	if err != nil && !errors.Is(err, kv.ErrConflict) { // somebody else removed it
+		return fmt.Errorf("search: remove terms: %w", err)
+	}
+	return nil
+}
+
+// posting takes a term's row apart.
+func posting(sort string) (content string, id uint64, ok bool) {
+	rest, hex, ok := cutLast(sort)
+	if !ok {
+		return "", 0, false
+	}
+	_, content, ok = cutLast(rest)
+	if !ok {
+		return "", 0, false
+	}
+	id, err := strconv.ParseUint(hex, 16, 64)
+	return content, id, err == nil
+}
+
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, 0)
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}

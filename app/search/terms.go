@@ -1,0 +1,134 @@
+package search
+
+import (
+	"strings"
+	"unicode"
+
+	"entrepot/storage/catalog"
+)
+
+// The letters of fields in keys.
+const (
+	termGroup   = "g"
+	termName    = "n"
+	termVersion = "v"
+	termBase    = "b"
+	termWord    = "w"
+)
+
+// Limits of terms. Longer ones are cut: a match is always checked against the component itself.
+const (
+	maxTerm  = 200 // bytes
+	maxWords = 60  // of one component
+)
+
+// baseVersion is the attribute of a component that tells the version clients ask for where it differs from the stored one.
+const baseVersion = "baseVersion"
+
+// term is one way to find a component.
+type term struct{ field, value string }
+
+func (t term) String() string { return t.field + "\x00" + t.value }
+
+// termsOf gives the terms of a component, each once.
+func termsOf(c *catalog.Component) []string {
+	seen := make(map[string]bool)
+	var all []string
+	add := func(field, value string) {
+		key := term{field, cut(value)}.String()
+		if value != "" && strings.IndexByte(value, 0) < 0 && !seen[key] && len(all) < maxWords {
+			seen[key] = true
+			all = append(all, key)
+		}
+	}
+	add(termGroup, c.Group)
+	add(termName, c.Name)
+	add(termVersion, c.Version)
+	add(termBase, c.Attributes[baseVersion])
+	for _, text := range keywords(c) {
+		for _, word := range words(text) {
+			add(termWord, word)
+		}
+	}
+	return all
+}
+
+// keywords are the texts of a component that free text is looked for in.
+func keywords(c *catalog.Component) []string {
+	return []string{c.Group, c.Name, c.Version, c.Attributes[baseVersion]}
+}
+
+// words splits a text into words in lower case. A dot between two letters or two digits belongs to its word.
+func words(text string) []string {
+	return split(text, func(rune) bool { return false })
+}
+
+// patternWords is words for a text in which * and ? stand for others.
+func patternWords(text string) []string {
+	return split(text, func(r rune) bool { return r == '*' || r == '?' })
+}
+
+func split(text string, also func(rune) bool) []string {
+	runes := []rune(strings.ToLower(text))
+	inWord := func(i int) bool {
+		if i < 0 || i >= len(runes) {
+			return false
+		}
+		return unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]) || runes[i] == '_' || also(runes[i])
+	}
+	var all []string
+	start := -1
+	for i := 0; i <= len(runes); i++ {
+		joined := i < len(runes) && runes[i] == '.' && inWord(i-1) && inWord(i+1)
+		switch {
+		case inWord(i) || joined:
+			if start < 0 {
+				start = i
+			}
+		case start >= 0:
+			all = append(all, string(runes[start:i]))
+			start = -1
+		}
+	}
+	return all
+}
+
+func cut(value string) string {
+	if len(value) <= maxTerm {
+		return value
+	}
+	return value[:maxTerm]
+}
+
+// wild reports whether a value holds * or ?.
+func wild(value string) bool { return strings.ContainsAny(value, "*?") }
+
+// literalPrefix is what every match of a pattern begins with.
+func literalPrefix(pattern string) string {
+	if i := strings.IndexAny(pattern, "*?"); i >= 0 {
+		pattern = pattern[:i]
+	}
+	return cut(pattern)
+}
+
+// Like reports whether a text matches a pattern, in which * stands for any characters and ? for one.
+func Like(text, pattern string) bool {
+	star, mark := -1, 0
+	i, j := 0, 0
+	for i < len(text) {
+		switch {
+		case j < len(pattern) && pattern[j] == '*':
+			star, mark = j, i
+			j++
+		case j < len(pattern) && (pattern[j] == '?' || pattern[j] == text[i]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = mark, star+1
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[j:], "*") == ""
+}
