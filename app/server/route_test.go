@@ -180,6 +180,17 @@ func TestMethodSeen(t *testing.T) {
 	}
 }
 
+func TestVersions(t *testing.T) {
+	_, addr := start(t, Options{}, Route{Pattern: "/", Access: Public(), Handler: func(*Request) (*formats.Response, error) { return text("hello"), nil }})
+	for version, want := range map[string]int{"1.0": 200, "1.1": 200, "1.2": 200, "0.9": 505, "2.0": 505} {
+		c := dial(t, addr)
+		c.send("GET / HTTP/%s\r\nHost: h\r\n\r\n", version)
+		if resp, _ := c.reply("GET"); resp.StatusCode != want || want == 505 && !resp.Close {
+			t.Errorf("HTTP/%s: %d, connection kept: %v; want %d", version, resp.StatusCode, !resp.Close, want)
+		}
+	}
+}
+
 func TestPanic(t *testing.T) {
 	_, addr := start(t, Options{},
 		Route{Methods: []string{"GET"}, Pattern: "/panic", Access: Public(), Handler: func(*Request) (*formats.Response, error) { panic("on purpose") }},

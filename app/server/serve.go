@@ -84,6 +84,10 @@ func (s *Server) guard(r *Request) {
 // parse takes the head apart. Its errors are about HTTP itself and are answered the same everywhere.
 func (s *Server) parse(r *Request) error {
 	head := &r.ctx.Request.Header
+	if !strings.HasPrefix(string(head.Protocol()), "HTTP/1.") {
+		r.Close()
+		return &StatusError{Status: http.StatusHTTPVersionNotSupported}
+	}
 	t, err := parseTarget(string(head.RequestURI()))
 	if err != nil {
 		return err
