@@ -218,8 +218,38 @@ func (c *Config) Check() error {
 	if c.Log.Format != "auto" && c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("config: log.format: %q is none of auto, text, json", c.Log.Format)
 	}
+	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	if err := c.Claim.check(); err != nil {
+		return err
+	}
 	_, err := c.TrustedNetworks()
 	return err
+}
+
+func (l *Limits) check() error {
+	if l.Connections < 1 {
+		return errors.New("config: limits.connections: must be 1 or more")
+	}
+	for key, d := range map[string]time.Duration{
+		"idle_timeout": l.IdleTimeout, "header_timeout": l.HeaderTimeout, "body_timeout": l.BodyTimeout, "drain_timeout": l.DrainTimeout,
+	} {
+		if d <= 0 {
+			return fmt.Errorf("config: limits.%s: must be more than nothing", key)
+		}
+	}
+	return nil
+}
+
+// check keeps what breaks a header line out of it.
+func (c *Claim) check() error {
+	for key, text := range map[string]string{"version": c.Version, "edition": c.Edition} {
+		if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return fmt.Errorf("config: claim.%s: %q is no single word", key, text)
+		}
+	}
+	return nil
 }
 
 func checkURL(key, raw string) error {

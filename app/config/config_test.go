@@ -58,6 +58,10 @@ func TestErrorsNameTheSetting(t *testing.T) {
 		{"log: {level: loud}\n", nil, "log.level"},
 		{"log: {format: xml}\n", nil, "log.format"},
 		{"trusted_proxies: [moon]\n", nil, "trusted_proxies"},
+		{"limits: {connections: 0}\n", nil, "limits.connections"},
+		{"limits: {drain_timeout: -5s}\n", nil, "limits.drain_timeout"},
+		{"claim: {version: \"3.77\\r\\nX: y\"}\n", nil, "claim.version"},
+		{"claim: {edition: ''}\n", nil, "claim.edition"},
 	}
 	for _, tt := range tests {
 		c, err := load(t, tt.file, tt.env)
