@@ -201,9 +201,18 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 	})
 }
 
+// writeAdminPassword keeps the first password where only the server's user can read it, before it becomes valid.
 func (a *appliance) writeAdminPassword(password string) error {
 	path := a.path(adminPasswordFile)
-	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // its mode may be another
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(password + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	a.log.Info("user admin got a random first password", "file", path)

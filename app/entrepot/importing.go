@@ -16,6 +16,13 @@ type importCmd struct {
 	Blobs  importBlobsCmd  `cmd:"" help:"Import a file blob store, without its database."`
 }
 
+// Help gives an example.
+func (importCmd) Help() string {
+	return `Example:
+
+  entrepot import nexus --data ./data --plan /old/sonatype-work/nexus3`
+}
+
 type importBlobsCmd struct {
 	shared
 	importFlags

@@ -142,6 +142,13 @@ type adminCmd struct {
 	ResetPassword resetPasswordCmd `cmd:"" help:"Give a local user a new password."`
 }
 
+// Help gives an example.
+func (adminCmd) Help() string {
+	return `Example:
+
+  entrepot admin reset-password --data /var/lib/entrepot`
+}
+
 type resetPasswordCmd struct {
 	shared
 	User     string `help:"Whose password." default:"admin"`
