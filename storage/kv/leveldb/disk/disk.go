@@ -67,9 +67,25 @@ type file struct{ *os.File }
 // Sync makes the content and, where it has changed, the length durable.
 func (f file) Sync() error { return f.control("fdatasync", syscall.Fdatasync) }
 
-// Allocate takes room on the disk.
+// Allocate takes room on the disk and writes zeroes to it. In room that was never written a sync must also record what of it is
+// written now, and with that everything else that the file system's journal waits for.
 func (f file) Allocate(size int64) error {
-	return f.control("fallocate", func(fd int) error { return syscall.Fallocate(fd, 0, 0, size) })
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := f.control("fallocate", func(fd int) error { return syscall.Fallocate(fd, 0, 0, size) }); err != nil {
+		return err
+	}
+	zeroes := make([]byte, 64<<10)
+	for at := info.Size(); at < size; {
+		n, err := f.WriteAt(zeroes[:min(int64(len(zeroes)), size-at)], at)
+		if err != nil {
+			return errors.Join(err, f.Truncate(info.Size()))
+		}
+		at += int64(n)
+	}
+	return nil
 }
 
 // control calls the operating system with the file's descriptor.
