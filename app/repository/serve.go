@@ -47,7 +47,7 @@ type Traits struct {
 // exchange is a call on its way through one repository.
 type exchange struct {
 	*repo
-	call *Call
+	call Call
 	req  *formats.Request
 	item formats.Item
 	get  bool // GET
@@ -82,7 +82,7 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 	if r.format == nil {
 		return nil, formats.Errorf(formats.Unavailable, "Repositories of format %s are kept but not served by this version", r.def.Format)
 	}
-	x := exchange{repo: r, call: &c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition}
+	x := exchange{repo: r, call: c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition}
 	x.read = x.get || c.Request.Method == http.MethodHead
 	x.item = r.format.Classify(r.view, c.Request.Path)
 	if c.Traits != nil {

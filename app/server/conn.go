@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"entrepot/app/telemetry"
 )
 
 const (
@@ -44,6 +46,9 @@ type conn struct {
 	value   []byte
 	origin  origin // of the last request
 	base    string // URL of origin
+	last    last
+	series  telemetry.Series // that the last request counted for
+	clock   time.Time        // when the last request was told to be answered, if nothing was written since
 }
 
 // The phases of a connection.
@@ -88,7 +93,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 
 // applyRead puts the read deadline in force, unless the one in force ends only a little earlier.
 func (c *conn) applyRead() error {
-	if late := c.readBy.Sub(c.readSet); late == 0 || late > 0 && late < time.Until(c.readBy)/8 {
+	if late := c.readBy.Sub(c.readSet); late == 0 || late > 0 && late < c.server.lateness {
 		return nil
 	}
 	c.readSet = c.readBy
@@ -155,7 +160,10 @@ func (c *conn) copy(r io.Reader) (int64, error) {
 
 // push moves the write deadline when a good part of it is used up.
 func (c *conn) push() error {
-	now := time.Now()
+	now := c.clock
+	if c.clock = (time.Time{}); now.IsZero() {
+		now = time.Now()
+	}
 	if c.deadline.Sub(now) > c.timeout*3/4 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -23,6 +24,7 @@ type Caller interface {
 }
 
 // Request is a client's request. It is valid until its handler returns, but its strings and headers may be kept.
+// Headers are shared between requests and not changed.
 type Request struct {
 	Method   string // as sent
 	Target   string // path as sent, without query
@@ -173,6 +175,36 @@ func parseHeader(raw []byte) (http.Header, error) {
 		values = values[1:]
 	}
 	return h, nil
+}
+
+// lastHead is the largest header block that an idle connection keeps, in bytes.
+const lastHead = 1 << 10
+
+// last is the header of a connection's last request with what was made of it: clients say the same again with each request.
+type last struct {
+	raw    []byte // as sent; empty when there is none
+	header http.Header
+	origin origin
+	remote string
+	secure bool
+}
+
+// keep remembers a header that is in order.
+func (l *last) keep(r *Request, raw []byte) {
+	if len(raw) > lastHead {
+		*l = last{}
+		return
+	}
+	*l = last{raw: append(l.raw[:0], raw...), header: r.Header, origin: r.origin, remote: r.Remote, secure: r.Secure}
+}
+
+// repeat takes over what was made of the last header when this one is the same.
+func (l *last) repeat(r *Request, raw []byte) bool {
+	if len(raw) == 0 || !bytes.Equal(l.raw, raw) {
+		return false
+	}
+	r.Header, r.origin, r.Remote, r.Secure = l.header, l.origin, l.remote, l.secure
+	return true
 }
 
 // first gives the first value of a header whose name is in its canonical form.

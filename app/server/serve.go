@@ -30,6 +30,7 @@ func (s *Server) serve(c *fiber.Ctx) error {
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Begin()
 	}
+	own.clock = time.Time{}
 	own.phase.Store(phaseHandling)
 	resp := s.answer(r)
 	s.settle(r, resp.Status)
@@ -93,10 +94,14 @@ func (s *Server) parse(r *Request) error {
 		return err
 	}
 	r.Target, r.Path, r.RawQuery, r.canonical = t.raw, t.path, t.query, t.canonical
-	if r.Header, err = parseHeader(head.RawHeaders()); err != nil {
+	raw, chunked := head.RawHeaders(), head.ContentLength() == -1
+	if !chunked && r.Method != http.MethodTrace && r.Target != "*" && r.conn.last.repeat(r, raw) {
+		return nil
+	}
+	if r.Header, err = parseHeader(raw); err != nil {
 		return err
 	}
-	if err := checkHead(r.Header, head.ContentLength() == -1); err != nil {
+	if err := checkHead(r.Header, chunked); err != nil {
 		return err
 	}
 	if connection := first(r.Header, "Connection"); connection != "" && strings.Contains(strings.ToLower(connection), "close") {
@@ -109,7 +114,13 @@ func (s *Server) parse(r *Request) error {
 	case r.Target == "*" && r.Method != http.MethodOptions:
 		return &StatusError{Status: http.StatusBadRequest}
 	}
-	return s.locate(r)
+	if err := s.locate(r); err != nil {
+		return err
+	}
+	if !chunked && !r.closing {
+		r.conn.last.keep(r, raw)
+	}
+	return nil
 }
 
 // checkHead refuses what makes a request ambiguous or cannot be done.
@@ -282,11 +293,12 @@ func (s *Server) finish(r *Request, status int, err error) {
 		return
 	}
 	r.done = true
-	duration := time.Since(r.started)
+	r.conn.clock = time.Now()
+	duration := r.conn.clock.Sub(r.started)
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Observe(telemetry.Observation{
 			Method: r.Method, Format: r.Labels.Format, Class: r.Labels.Class, Status: status, Bytes: r.sent, Duration: duration,
-		})
+		}, &r.conn.series)
 	}
 	if s.opts.AccessLog != nil {
 		line := telemetry.Access{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,7 @@ type Server struct {
 	surfaces  []*Surface // longest prefix first
 	hot       *hot
 	buffers   buffers
+	lateness  time.Duration // how much too early a read deadline may end
 	listening atomic.Bool
 	requests  atomic.Uint64
 	context   context.Context
@@ -85,6 +87,7 @@ type Server struct {
 func New(opts Options) *Server {
 	defaults(&opts)
 	s := &Server{opts: opts, log: opts.Log, hot: newHot(opts.HotBytes), conns: make(map[*conn]struct{})}
+	s.lateness = min(opts.HeaderTimeout, opts.BodyTimeout, opts.IdleTimeout) / 8
 	s.context, s.cancel = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
 		StreamRequestBody:            true,
@@ -238,7 +241,8 @@ func known(next fasthttp.RequestHandler, methods []string) fasthttp.RequestHandl
 		set[m] = true
 	}
 	return func(ctx *fasthttp.RequestCtx) {
-		if method := ctx.Method(); !set[string(method)] || string(method) == anyMethod {
+		method := ctx.Method()
+		if common := string(method) == http.MethodGet || string(method) == http.MethodHead; !common && (!set[string(method)] || string(method) == anyMethod) {
 			ctx.SetUserValue(anyMethod, string(method))
 			ctx.Request.Header.SetMethod(anyMethod)
 		}

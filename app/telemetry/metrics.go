@@ -80,10 +80,20 @@ func NewRequests(r prometheus.Registerer) *Requests {
 // Begin counts a request that is being answered; Observe ends it.
 func (m *Requests) Begin() { m.inFlight.Add(1) }
 
-// Observe counts an answered request.
-func (m *Requests) Observe(o Observation) {
+// Series is where a request was counted, of one Requests. Connections keep theirs: to find it again takes longer than to count.
+type Series struct {
+	key   seriesKey
+	found *series
+}
+
+// Observe counts an answered request. last is where the one before was counted, and becomes where this one is.
+func (m *Requests) Observe(o Observation, last *Series) {
 	m.inFlight.Add(-1)
-	s := m.lookup(seriesKey{method: commonMethod(o.Method), format: o.Format, class: o.Class, status: o.Status})
+	key := seriesKey{method: commonMethod(o.Method), format: o.Format, class: o.Class, status: o.Status}
+	if last.found == nil || last.key != key {
+		*last = Series{key: key, found: m.lookup(key)}
+	}
+	s := last.found
 	s.total.Inc()
 	s.bytes.Add(float64(o.Bytes))
 	s.duration.Observe(o.Duration.Seconds())

@@ -26,8 +26,7 @@ func splitPath(p string) (name, path string, err error) {
 	if name == "." || name == ".." {
 		return "", "", &formats.Error{Kind: formats.Invalid, Message: relativePath}
 	}
-	path, ok = resolve(rest)
-	if !ok {
+	if path, ok = resolve(p[len(p)-len(rest)-1:]); !ok {
 		return "", "", &formats.Error{Kind: formats.Invalid, Message: relativePath}
 	}
 	return name, path, nil
@@ -52,12 +51,12 @@ func collapse(p string) string {
 	return string(b)
 }
 
-// resolve gives "/" and the rest with its "." and ".." segments resolved; false when they lead out of the repository.
-func resolve(rest string) (string, bool) {
-	if !strings.HasPrefix(rest, ".") && !strings.Contains(rest, "/.") {
-		return "/" + rest, true
+// resolve gives a path that begins with "/" with its "." and ".." segments resolved; false when they lead out of the repository.
+func resolve(path string) (string, bool) {
+	if !strings.Contains(path, "/.") {
+		return path, true
 	}
-	segments := strings.Split(rest, "/")
+	segments := strings.Split(path[1:], "/")
 	kept := segments[:0]
 	for i, segment := range segments {
 		switch segment {
