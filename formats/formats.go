@@ -224,8 +224,8 @@ type Document struct {
 // Response is a finished answer. Nothing below the edge writes to a connection.
 type Response struct {
 	Status int
-	Reason string // reason phrase; "" means the standard one
-	Header http.Header
+	Reason string      // reason phrase; "" means the standard one
+	Header http.Header // may be shared with other answers: clone before changing
 	Body   Body
 	// Landing asks the edge for its page about the repository; there is no Body then.
 	Landing bool

@@ -42,7 +42,7 @@ func (e *Engine) readCachePath(ctx context.Context, x *exchange, it formats.Item
 		return nil, err
 	}
 	if got.asset != nil {
-		return x.respondAsset(got.asset, e.now())
+		return e.respondAsset(x, got.asset)
 	}
 	return e.respondStream(ctx, x, got.incoming)
 }

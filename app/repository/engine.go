@@ -58,6 +58,7 @@ type Engine struct {
 	negative    *negativeCache
 	generations generations
 	documents   *documentCache
+	answers     *answerCache
 	making      singleflight.Group
 	state       atomic.Pointer[state]
 	frozen      atomic.Pointer[Freeze]
@@ -97,6 +98,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.negative = newNegativeCache(opts.NegativeBytes, e.now)
 	e.documents = newDocumentCache(opts.DocumentBytes)
+	e.answers = newAnswerCache()
 	e.digestsWanted = make(chan struct{}, 1)
 	e.background.open()
 	if err := e.load(ctx); err != nil {

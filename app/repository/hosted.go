@@ -16,7 +16,7 @@ func (e *Engine) readHosted(ctx context.Context, x *exchange) (*formats.Response
 	}
 	a, err := x.content.Asset(ctx, x.item.Path)
 	if err == nil {
-		return x.respondAsset(a, e.now())
+		return e.respondAsset(x, a)
 	}
 	if !errors.Is(err, catalog.ErrNotFound) {
 		return nil, err
@@ -37,7 +37,7 @@ func (e *Engine) readIndex(ctx context.Context, x *exchange) (*formats.Response,
 	for _, name := range x.item.Indexes {
 		a, err := x.content.Asset(ctx, x.item.Path+name)
 		if err == nil {
-			return x.respondAsset(a, e.now())
+			return e.respondAsset(x, a)
 		}
 		if !errors.Is(err, catalog.ErrNotFound) {
 			return nil, err

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type representation struct {
 	conditional.Validators
 	contentType string
 	body        formats.Body // whole
+	header      http.Header  // of a full answer, where it is made already; shared
 }
 
 // assetRepresentation describes a stored asset. Content of a cache keeps its upstream's validators.
@@ -43,11 +45,10 @@ func assetRepresentation(a *catalog.Asset) representation {
 }
 
 // respondAsset answers a GET or HEAD with a stored asset and remembers the download.
-func (x *exchange) respondAsset(a *catalog.Asset, now time.Time) (*formats.Response, error) {
-	rep := assetRepresentation(a)
-	resp, err := x.respond(&rep)
+func (e *Engine) respondAsset(x *exchange, a *catalog.Asset) (*formats.Response, error) {
+	resp, err := x.respond(e.answers.get(x, a))
 	if err == nil && x.get {
-		x.content.Touch(a.Path, now)
+		x.content.Touch(a.Path, e.now())
 	}
 	return resp, err
 }
@@ -62,7 +63,10 @@ func (x *exchange) respond(rep *representation) (*formats.Response, error) {
 			return nil, &formats.Error{Kind: formats.PreconditionFailed}
 		}
 	}
-	resp := &formats.Response{Status: http.StatusOK, Header: x.header(rep), Body: rep.body}
+	resp := &formats.Response{Status: http.StatusOK, Header: rep.header, Body: rep.body}
+	if resp.Header == nil {
+		resp.Header = x.header(rep)
+	}
 	if !x.get || x.item.Whole || rep.body.Size < 0 || len(x.req.Header["Range"]) == 0 {
 		return resp, nil
 	}
@@ -72,6 +76,7 @@ func (x *exchange) respond(rep *representation) (*formats.Response, error) {
 	}
 	if partial {
 		resp.Status = http.StatusPartialContent
+		resp.Header = maps.Clone(resp.Header)
 		resp.Header[headerContentRange] = []string{part.ContentRange(rep.body.Size)}
 		resp.Body = cut(rep.body, part)
 	}
@@ -92,7 +97,7 @@ func cut(b formats.Body, part conditional.Range) formats.Body {
 	return b
 }
 
-// header makes the headers of a full answer. It runs for every download: one map, one array of values, no formatting by fmt.
+// header makes the headers of a full answer: one map, one array of values, no formatting by fmt.
 func (x *exchange) header(rep *representation) http.Header {
 	h := make(http.Header, 5)
 	values := make([]string, 0, 4)
@@ -104,9 +109,7 @@ func (x *exchange) header(rep *representation) http.Header {
 		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	set(headerETag, rep.ETag)
-	if x.get && x.item.Disposition {
-		set(headerDisposition, x.disposition)
-	}
+	set(headerDisposition, x.bears())
 	if !rep.LastModified.IsZero() {
 		set(headerModified, httpTime(rep.LastModified))
 	}
@@ -114,13 +117,21 @@ func (x *exchange) header(rep *representation) http.Header {
 	return h
 }
 
+// bears gives the Content-Disposition of an answer that is no refusal; "" for none.
+func (x *exchange) bears() string {
+	if x.get && x.item.Disposition {
+		return x.disposition
+	}
+	return ""
+}
+
 func (x *exchange) notModifiedHeader(rep *representation) http.Header {
 	h := make(http.Header, 2)
 	if rep.ETag != "" {
 		h[headerETag] = []string{rep.ETag}
 	}
-	if x.get && x.item.Disposition {
-		h[headerDisposition] = []string{x.disposition}
+	if word := x.bears(); word != "" {
+		h[headerDisposition] = []string{word}
 	}
 	return h
 }

@@ -53,7 +53,9 @@ type exchange struct {
 	get  bool // GET
 	read bool // GET or HEAD
 
-	disposition string // of the repository that was asked, also while its members are
+	// Of the repository that was asked, also while its members are.
+	disposition string
+	bearing     http.Header
 }
 
 // Serve answers a request. Refusals are *formats.Error; any other error is a failure of the server.
@@ -82,7 +84,7 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 	if r.format == nil {
 		return nil, formats.Errorf(formats.Unavailable, "Repositories of format %s are kept but not served by this version", r.def.Format)
 	}
-	x := exchange{repo: r, call: c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition}
+	x := exchange{repo: r, call: c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition, bearing: r.bearing}
 	x.read = x.get || c.Request.Method == http.MethodHead
 	x.item = r.format.Classify(r.view, c.Request.Path)
 	if c.Traits != nil {
@@ -224,7 +226,7 @@ func (x *exchange) refusal(err error) error {
 	}
 	if refused.Header == nil && x.item.Disposition && x.showsDisposition(refused.Kind) {
 		bearing := *refused
-		bearing.Header = http.Header{"Content-Disposition": {x.disposition}}
+		bearing.Header = x.bearing
 		return &bearing
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -33,7 +34,8 @@ type repo struct {
 	leaves  []*repo
 	run     *runtime // survives changes of the definition
 
-	disposition string // Content-Disposition of routes that have one
+	disposition string      // Content-Disposition of routes that have one
+	bearing     http.Header // the same, for refusals; shared
 }
 
 // store is one blob store.
@@ -158,6 +160,7 @@ func (e *Engine) buildRepo(old, next *state, rec stored[Definition]) *repo {
 		rule:    next.rules[d.RoutingRule],
 
 		disposition: disposition(d.Settings),
+		bearing:     http.Header{headerDisposition: {disposition(d.Settings)}},
 	}
 	if before := old.byName[strings.ToLower(d.Name)]; before != nil && before.def.Content == d.Content {
 		r.run = before.run

@@ -27,7 +27,7 @@ func (e *Engine) respondStream(ctx context.Context, x *exchange, f *flight) (*fo
 		if err != nil {
 			return nil, err
 		}
-		return x.respondAsset(got.asset, e.now())
+		return e.respondAsset(x, got.asset)
 	}
 	if err != nil {
 		return nil, err

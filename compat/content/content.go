@@ -150,7 +150,7 @@ func (c *Content) landing(r *server.Request, name string) (*formats.Response, er
 		"<p>Please use the <a href=\"" + up + "/#browse/browse:" + def.Name + "\">browse</a>\nor <a href=\"" + up + browsePrefix + def.Name +
 		"/\">HTML index</a>\nviews to inspect the contents of this repository.</p>"
 	return htmlPage(c.view.brand.render(nil, page{
-		title: "Repository", up: up, heading: "Repository", description: def.Name, section: []byte(section),
+		title: "Repository", up: up, heading: "Repository", description: def.Name, section: section,
 	})), nil
 }
 

@@ -110,7 +110,7 @@ func pairs(values map[string][]string) [][2]string {
 	return rows
 }
 
-func describeHTML(topics []topic) []byte {
+func describeHTML(topics []topic) string {
 	var b strings.Builder
 	b.WriteString("<p>What this server made of the request, and how it would answer.</p>\n")
 	for _, t := range topics {
@@ -128,5 +128,5 @@ func describeHTML(topics []topic) []byte {
 		}
 		b.WriteString("</table>\n")
 	}
-	return []byte(b.String())
+	return b.String()
 }

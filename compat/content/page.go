@@ -17,7 +17,7 @@ type page struct {
 	up          string // relative link to the root of the server
 	heading     string
 	description string
-	section     []byte // HTML
+	section     string // HTML
 }
 
 const (
@@ -72,6 +72,6 @@ func (b brand) render(dst []byte, p page) []byte {
 func (b brand) errorPage(target string, status int, description, message string) []byte {
 	code := strconv.Itoa(status)
 	return b.render(make([]byte, 0, 2048), page{
-		title: code, up: upwards(target), heading: "Error " + code, description: description, section: []byte(html.EscapeString(message)),
+		title: code, up: upwards(target), heading: "Error " + code, description: description, section: html.EscapeString(message),
 	})
 }

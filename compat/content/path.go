@@ -77,12 +77,18 @@ func resolve(path string) (string, bool) {
 	return "/" + strings.Join(kept, "/"), true
 }
 
+// ladder is a link upwards, long enough for nearly all paths.
+const ladder = "../../../../../../../../../../../../../../../.."
+
 // upwards gives the relative link from a page to the root of the server, for a path as sent. Links that the browser resolves itself
 // work behind any proxy, whatever it does to paths before ours.
 func upwards(target string) string {
 	ups := strings.Count(collapse(target), "/") - 1
 	if ups <= 0 {
 		return "."
+	}
+	if long := 3*ups - 1; long <= len(ladder) {
+		return ladder[:long]
 	}
 	return strings.Repeat("../", ups-1) + ".."
 }

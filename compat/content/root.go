@@ -50,7 +50,7 @@ func (c *Content) home(r *server.Request) (*formats.Response, error) {
 	header := c.framed("text/html", "no-cache, no-store, max-age=0, must-revalidate, post-check=0, pre-check=0")
 	header["Pragma"], header["Expires"] = []string{"no-cache"}, []string{"0"}
 	section := "<p>Repositories are at <code>/repository/NAME/</code>. What they hold is listed at <code>" + browsePrefix + "NAME/</code>.</p>"
-	body := c.plain.brand.render(nil, page{up: ".", heading: product, description: "artifact repository", section: []byte(section)})
+	body := c.plain.brand.render(nil, page{up: ".", heading: product, description: "artifact repository", section: section})
 	return &formats.Response{Status: http.StatusOK, Header: header, Body: formats.Body{Bytes: body}}, nil
 }
 
