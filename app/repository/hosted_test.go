@@ -308,6 +308,14 @@ func TestRangesAndValidators(t *testing.T) {
 	if b.want(got, 206, "234"); got.header.Get("Content-Range") != "bytes 2-4/10" {
 		t.Errorf("part: headers %v", got.header)
 	}
+	got = b.do("GET", "files", "/r.bin", "")
+	if b.want(got, 200, "0123456789"); got.header["Content-Range"] != nil || got.header.Get("Content-Disposition") != "attachment" {
+		t.Errorf("after a part: %v", got.header)
+	}
+	got = b.do("HEAD", "files", "/r.bin", "")
+	if b.want(got, 200, ""); got.header["Content-Disposition"] != nil || got.header.Get("Etag") == "" {
+		t.Errorf("HEAD after GET: %v", got.header)
+	}
 	b.want(b.do("GET", "files", "/r.bin", "", "Range", "bytes=10-"), 416, "Range Not Satisfiable")
 	b.want(b.do("GET", "files", "/r.bin", "", "Range", "bytes=0-1,3-4"), 200, "0123456789")
 	b.want(b.do("GET", "files", "/empty.txt", "", "Range", "bytes=0-4"), 200, "")

@@ -182,6 +182,29 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
+// TestSameHeaderAgain has each request of a connection judged by its own header, whatever the one before said.
+func TestSameHeaderAgain(t *testing.T) {
+	_, addr := start(t, Options{}, originRoute())
+	long := "X-Long: " + strings.Repeat("x", 2*lastHead)
+	c := dial(t, addr)
+	for i, tt := range []struct{ header, want string }{
+		{"Host: h", "http://h 127.0.0.1 false"},
+		{"Host: h", "http://h 127.0.0.1 false"},
+		{"Host: i", "http://i 127.0.0.1 false"},
+		{"Host: h\r\nX-Forwarded-For: 10.1.2.3\r\nX-Forwarded-Proto: https", "https://h 10.1.2.3 true"},
+		{"Host: h\r\nX-Forwarded-For: 10.1.2.3\r\nX-Forwarded-Proto: https", "https://h 10.1.2.3 true"},
+		{"Host: h\r\n" + long, "http://h 127.0.0.1 false"},
+		{"Host: h", "http://h 127.0.0.1 false"},
+		{"Host: h\r\nConnection: Close, x", "http://h 127.0.0.1 false"},
+	} {
+		c.send("GET /origin HTTP/1.1\r\n%s\r\n\r\n", tt.header)
+		if _, body := c.reply("GET"); body != tt.want {
+			t.Errorf("request %d: got %q; want %q", i, body, tt.want)
+		}
+	}
+	c.rest()
+}
+
 func originRoute() Route {
 	return Route{Pattern: "/origin", Access: Public(), Handler: func(r *Request) (*formats.Response, error) {
 		secure := " false"
