@@ -37,7 +37,7 @@ func statusOK() any { return &formats.Response{Status: http.StatusOK} }
 func unavailable() any { return &formats.Response{Status: http.StatusServiceUnavailable} }
 
 // check gives the result of each of the server's own checks, under the names that clients look for.
-func (a *API) check(*call) (any, error) {
+func (a *API) check(c *call) (any, error) {
 	now := a.Now()
 	result := func(err error, message string) object {
 		if err != nil {
@@ -54,6 +54,7 @@ func (a *API) check(*call) (any, error) {
 	}
 	health := a.Health()
 	return object{
+		{"Blob Stores Quota", result(a.unhealthyStores(c.Context()), "No blob stores violating their quota")},
 		{"Blob Stores Ready", result(health, "")},
 		{"Read-Only Detector", result(frozen, "")},
 		{"Lifecycle Phase", result(nil, "")},
