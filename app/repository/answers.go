@@ -8,7 +8,7 @@ import (
 )
 
 // answerSlots is how many assets' answers are kept.
-const answerSlots = 4096
+const answerSlots = 16384
 
 // answerCache keeps the headers of assets that are asked for again. A stored asset is one record in memory that is never changed but
 // replaced, so the record itself names what was made of it. Each has one slot, which the latest takes.
