@@ -41,13 +41,21 @@ func buildRule(old *state, rec stored[RoutingRule]) *rule {
 }
 
 // refuses decides on a path, with "?" and the parameters behind it when the request has any. An
-// expression that is not understood refuses everything.
+// expression that is not understood refuses everything, and one that cannot be decided in its bounds refuses this request.
 func (r *rule) refuses(target string) bool {
 	if r.broken {
 		return true
 	}
-	matched := slices.ContainsFunc(r.matchers, func(m *javaregex.Regexp) bool { return m.Match(target) })
-	return matched == (r.def.Mode == RuleBlock)
+	for _, m := range r.matchers {
+		matched, decided := m.Decide(target)
+		switch {
+		case !decided:
+			return true
+		case matched:
+			return r.def.Mode == RuleBlock
+		}
+	}
+	return r.def.Mode == RuleAllow
 }
 
 // refuseRoute is nil when the repository's routing rule, if any, lets the request pass.

@@ -22,13 +22,13 @@ type matcher struct {
 
 type next func(pos int) bool
 
-func backtrack(re *Regexp, s string) bool {
+func backtrack(re *Regexp, s string) (matched, decided bool) {
 	m := &matcher{text: s, caps: make([]int, 2*(re.groups+1))}
 	for i := range m.caps {
 		m.caps[i] = -1
 	}
-	matched := m.match(re.root, 0, func(pos int) bool { return pos == len(s) })
-	return matched && !m.exhausted
+	matched = m.match(re.root, 0, func(pos int) bool { return pos == len(s) })
+	return matched && !m.exhausted, !m.exhausted
 }
 
 // spend takes one step from the budget.

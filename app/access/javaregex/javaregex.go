@@ -6,7 +6,7 @@
 //
 // Invariants: an expression is never accepted and then matched by other rules than Java's (differences, all narrower: "$" is only
 // the very end, canonical equivalence and named blocks are refused); a match whose budget runs out is no match, even inside a
-// negative look-ahead.
+// negative look-ahead, and Decide says that it was not decided.
 //
 //	re, err := javaregex.Compile(`/(docs|public)/.*[.](txt|md)`)
 //	ok := err == nil && re.Match("/docs/a.txt")
@@ -59,10 +59,17 @@ func Compile(pattern string) (*Regexp, error) {
 	return re, nil
 }
 
-// Match tells whether the whole of s matches.
+// Match tells whether the whole of s matches. It is false when the budget ran out: right where a match grants something. Where a match
+// refuses something, ask Decide.
 func (re *Regexp) Match(s string) bool {
+	matched, _ := re.Decide(s)
+	return matched
+}
+
+// Decide is Match, and tells with decided false that the budget ran out before there was an answer.
+func (re *Regexp) Decide(s string) (matched, decided bool) {
 	if re.linear != nil {
-		return re.linear.MatchString(s)
+		return re.linear.MatchString(s), true
 	}
 	return backtrack(re, s)
 }

@@ -72,12 +72,12 @@ func TestMatch(t *testing.T) {
 			continue
 		}
 		for _, s := range tt.yes {
-			if !re.Match(s) || !backtrack(re, s) {
+			if !re.Match(s) || !slowly(re, s) {
 				t.Errorf("%q does not match %q", tt.pattern, s)
 			}
 		}
 		for _, s := range tt.no {
-			if re.Match(s) || backtrack(re, s) {
+			if re.Match(s) || slowly(re, s) {
 				t.Errorf("%q matches %q", tt.pattern, s)
 			}
 		}
@@ -122,6 +122,12 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
+// slowly matches with the backtracking engine.
+func slowly(re *Regexp, s string) bool {
+	matched, _ := backtrack(re, s)
+	return matched
+}
+
 // An expression that would take for ever gives up and does not match, even when giving up inside a negation.
 func TestBudget(t *testing.T) {
 	long := strings.Repeat("a", 5000)
@@ -133,6 +139,9 @@ func TestBudget(t *testing.T) {
 		start := time.Now()
 		if pattern != `(?=x?)((a)|b)*+` && re.Match(long) {
 			t.Errorf("%q matches although its budget cannot suffice", pattern)
+		}
+		if _, decided := re.Decide(strings.Repeat(long, 20)); decided && pattern == `(?=x?)(a+)+b` {
+			t.Errorf("%q says that it was decided", pattern)
 		}
 		re.Match(strings.Repeat(long, 20))
 		if took := time.Since(start); took > 2*time.Second {
@@ -157,7 +166,7 @@ func TestEnginesAgree(t *testing.T) {
 		}
 		for range 5 {
 			s := text.Draw(t, "text")
-			if linear, slow := re.linear.MatchString(s), backtrack(re, s); linear != slow {
+			if linear, slow := re.linear.MatchString(s), slowly(re, s); linear != slow {
 				t.Fatalf("%q on %q: linear %v, backtracking %v", pattern, s, linear, slow)
 			}
 		}
@@ -180,7 +189,7 @@ func FuzzCompile(f *testing.F) {
 			}
 			return
 		}
-		if re.linear != nil && backtrack(re, text) && !re.Match(text) {
+		if re.linear != nil && slowly(re, text) && !re.Match(text) {
 			t.Fatalf("%q on %q: only the backtracking engine matches", pattern, text)
 		}
 		re.Match(text)

@@ -21,8 +21,8 @@
 //   - Commit returns nil after the bytes and the name, or the bytes in the journal, survive a loss of power.
 //   - A rename over an existing blob puts equal bytes in its place; who reads the old file goes on undisturbed.
 //
-// One level of folders measured no slower than two, and has all its folders soon; in a store with ten million blobs each holds 40,000
-// names.
+// One level of 256 folders measured no slower than one of 1, 16, 64 or 4,096, and has all its folders soon; in a store with ten million
+// blobs each holds 40,000 names.
 //
 //	driver, err := file.Open("/var/lib/entrepot/blobs/default", nil)
 //	if err != nil { … }
