@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,3 +63,69 @@ func comparable(t *testing.T, raw []byte, key string) any {
 }
 
 func text(v any) string { s, _ := v.(string); return s }
+
+// checkListings compares what the listings of hosted repositories and caches show of each path: dates, uploader, checksums,
+// attributes. Not compared are ids and URLs, and the last downloads where the listing was recorded after more of them.
+func checkListings(t *testing.T, s *server, expected, password string) {
+	var repositories []struct{ Name, Type string }
+	raw, err := os.ReadFile(filepath.Join(expected, "rest", "repositories.json"))
+	must(t, err)
+	must(t, json.Unmarshal(raw, &repositories))
+	recordedLater := !strings.Contains(expected, "small")
+	same := 0
+	for _, r := range repositories {
+		var want []map[string]any
+		raw, err := os.ReadFile(filepath.Join(expected, "rest", "assets", r.Name+".json"))
+		if r.Type == "group" || os.IsNotExist(err) {
+			continue
+		}
+		must(t, err)
+		must(t, json.Unmarshal(raw, &want))
+		got := listedAssets(t, s, r.Name, password)
+		for _, asset := range want {
+			path, _ := asset["path"].(string)
+			for _, side := range []map[string]any{asset, got[path]} {
+				delete(side, "id")
+				delete(side, "downloadUrl")
+				if recordedLater {
+					delete(side, "lastDownloaded")
+				}
+			}
+			if d := gocmp.Diff(asset, got[path]); d != "" {
+				t.Errorf("listing of %s: %s: %s", r.Name, path, d)
+				continue
+			}
+			same++
+		}
+	}
+	t.Logf("listings: %d assets the same", same)
+	if same == 0 {
+		t.Error("no listing was compared")
+	}
+}
+
+// listedAssets reads all pages of a listing, by path.
+func listedAssets(t *testing.T, s *server, repository, password string) map[string]map[string]any {
+	t.Helper()
+	all := make(map[string]map[string]any)
+	for token := ""; ; {
+		resp, body := get(t, client(), s.url("/service/rest/v1/assets?repository="+url.QueryEscape(repository)+token), "admin", password)
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("assets of %s: %d %s", repository, resp.StatusCode, body)
+			return all
+		}
+		var page struct {
+			Items             []map[string]any
+			ContinuationToken *string
+		}
+		must(t, json.Unmarshal(body, &page))
+		for _, asset := range page.Items {
+			path, _ := asset["path"].(string)
+			all[path] = asset
+		}
+		if page.ContinuationToken == nil {
+			return all
+		}
+		token = "&continuationToken=" + url.QueryEscape(*page.ContinuationToken)
+	}
+}

@@ -64,6 +64,7 @@ func TestImportNexus(t *testing.T) {
 			run(t, "", binary(t), "import", "nexus", "--data", data, "--verify", "--read", source)
 			s := startIn(t, data)
 			expected := fixtures(t, "datadirs", name+".expected")
+			checkListings(t, s, expected, dataDirectories[name]) // before downloads are remembered
 			checkContent(t, s, expected, dataDirectories[name])
 			checkSettings(t, s, expected, dataDirectories[name])
 			if path := filepath.Join(expected, "logins.json"); exists(path) {

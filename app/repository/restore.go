@@ -23,6 +23,8 @@ type Restored struct {
 	Digests        blob.Digests
 	Created        time.Time // of the path; zero: as it was, or as BlobCreated
 	BlobCreated    time.Time
+	BlobUpdated    time.Time // zero: as BlobCreated
+	Updated        time.Time // of the record; zero: as BlobUpdated
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
@@ -35,6 +37,25 @@ type Restored struct {
 	Component           *catalog.Coordinates
 	ComponentKind       string
 	ComponentAttributes map[string]string
+	ComponentCreated    time.Time // zero: as BlobCreated
+	ComponentUpdated    time.Time // zero: as BlobCreated
+}
+
+// normalise brings the dates into the precision of records and fills in those that are not known.
+func (in *Restored) normalise() {
+	in.BlobUpdated = orTime(in.BlobUpdated, in.BlobCreated)
+	in.Updated = orTime(in.Updated, in.BlobUpdated)
+	in.ComponentCreated, in.ComponentUpdated = orTime(in.ComponentCreated, in.BlobCreated), orTime(in.ComponentUpdated, in.BlobCreated)
+	for _, at := range []*time.Time{&in.Created, &in.BlobCreated, &in.BlobUpdated, &in.Updated, &in.LastDownloaded, &in.ComponentCreated, &in.ComponentUpdated} {
+		*at = at.UTC().Truncate(time.Millisecond)
+	}
+}
+
+func orTime(at, fallback time.Time) time.Time {
+	if at.IsZero() {
+		return fallback
+	}
+	return at
 }
 
 // RestoreOutcome is what became of a restored asset.
@@ -62,8 +83,7 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	case r.def.Kind == formats.Proxy:
 		return 0, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
 	}
-	in.BlobCreated = in.BlobCreated.UTC().Truncate(time.Millisecond)
-	in.LastDownloaded = in.LastDownloaded.UTC().Truncate(time.Millisecond)
+	in.normalise()
 	before, err := r.content.Asset(ctx, in.Path)
 	switch {
 	case errors.Is(err, catalog.ErrNotFound):
@@ -72,7 +92,7 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	case before.BlobCreated.After(in.BlobCreated):
 		return RestoreKept, nil
 	case before.BlobCreated.Equal(in.BlobCreated):
-		return refresh(ctx, r, in, before)
+		return in.refresh(ctx, r, before)
 	}
 	body, err := open()
 	if err != nil {
@@ -82,27 +102,50 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	return e.restore(ctx, r, in, before, body)
 }
 
-// refresh takes over what changed on the other server beside the blob: downloads and what the upstream said.
-func refresh(ctx context.Context, r *repo, in Restored, before *catalog.Asset) (RestoreOutcome, error) {
+// refresh takes over what changed on the other server beside the blob: attributes, downloads and what the upstream said.
+func (in *Restored) refresh(ctx context.Context, r *repo, before *catalog.Asset) (RestoreOutcome, error) {
 	a := *before
+	if in.Updated.After(a.Updated) {
+		a.Updated = in.Updated
+		a.Format = merged(merged(a.Format, in.Attributes), in.item(r).Attributes)
+	}
 	if in.LastDownloaded.After(a.LastDownloaded) {
 		a.LastDownloaded = in.LastDownloaded
 	}
 	if in.Upstream != nil && (a.Upstream == nil || in.Upstream.Verified.Truncate(time.Millisecond).After(a.Upstream.Verified)) {
 		a.Upstream = in.Upstream
 	}
-	if a.LastDownloaded.Equal(before.LastDownloaded) && a.Upstream == before.Upstream {
+	options := catalog.PutOptions{If: catalog.PutIfVersion}
+	news, err := in.componentNews(ctx, r, before, &options)
+	if err != nil {
+		return 0, err
+	}
+	if !news && a.Updated.Equal(before.Updated) && a.LastDownloaded.Equal(before.LastDownloaded) && a.Upstream == before.Upstream {
 		return RestoreKept, nil
 	}
-	err := r.content.Put(ctx, &a, catalog.PutOptions{If: catalog.PutIfVersion})
+	err = r.content.Put(ctx, &a, options)
 	if errors.Is(err, catalog.ErrConflict) { // somebody else changed the path meanwhile: that is newer
 		return RestoreKept, nil
 	}
 	return RestoreUpdated, err
 }
 
-// restore stores the body after it was found to be newer than what is there.
-func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
+// componentNews reports whether the component changed on the other server, and makes a put take that over.
+func (in *Restored) componentNews(ctx context.Context, r *repo, before *catalog.Asset, options *catalog.PutOptions) (bool, error) {
+	if before.Component == nil {
+		return false, nil
+	}
+	c, err := r.content.Component(ctx, *before.Component)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && !in.ComponentUpdated.After(c.Updated) {
+		return false, nil
+	}
+	options.ComponentCreated, options.ComponentUpdated = in.ComponentCreated, in.ComponentUpdated
+	options.ComponentKind, options.ComponentAttributes = in.ComponentKind, in.ComponentAttributes
+	return true, err
+}
+
+// item is what the path is: as the repository's format says, or as the other server did when the format is not served.
+func (in *Restored) item(r *repo) formats.Item {
 	item := formats.Item{Path: in.Path, AssetKind: in.Kind, Component: in.Component}
 	if r.format != nil {
 		item = r.format.Classify(r.view, in.Path)
@@ -110,6 +153,12 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	if item.Path == "" {
 		item.Path = in.Path
 	}
+	return item
+}
+
+// restore stores the body after it was found to be newer than what is there.
+func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
+	item := in.item(r)
 	opts := writeOptions(&item, max(in.Size, 0))
 	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
 		opts.MD5, opts.SHA512, opts.ExtraUpTo = opts.MD5 || in.Digests.MD5 != "", opts.SHA512 || in.Digests.SHA512 != "", 0
@@ -169,7 +218,7 @@ func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.A
 	a := &catalog.Asset{
 		Path: item.Path, Kind: item.AssetKind, Component: item.Component, Format: merged(in.Attributes, item.Attributes),
 		Blob: catalog.BlobRef{Store: r.store.def.Name, Hash: info.Hash}, Size: info.Size, Digests: info.Digests,
-		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobCreated,
+		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobUpdated, Updated: in.Updated,
 		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Upstream: in.Upstream,
 	}
 	if a.Digests.MD5 == "" {
@@ -188,6 +237,7 @@ func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.A
 func (in *Restored) options(item formats.Item, before *catalog.Asset) putAfter {
 	options := catalog.PutOptions{
 		If: catalog.PutIfAbsent, ComponentKind: item.ComponentKind, ComponentAttributes: merged(in.ComponentAttributes, item.ComponentAttributes),
+		ComponentCreated: in.ComponentCreated, ComponentUpdated: in.ComponentUpdated,
 	}
 	if in.ComponentKind != "" {
 		options.ComponentKind = in.ComponentKind

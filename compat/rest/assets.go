@@ -161,8 +161,8 @@ func asset(c *call, f repository.FoundAsset) object {
 	return object{
 		{"downloadUrl", repositoryURL(c, f.Repository.Name) + f.Path}, {"path", f.Path}, {"id", reference(f.Holder.Name, f.ID)},
 		{"repository", f.Repository.Name}, {"format", f.Repository.Format}, {"checksum", checksum}, {"contentType", f.ContentType},
-		{"lastModified", instant(f.BlobUpdated)}, {"lastDownloaded", instant(f.LastDownloaded)}, {"uploader", emptyAsNull(f.Uploader)},
-		{"uploaderIp", emptyAsNull(f.UploaderIP)}, {"fileSize", f.Size}, {"blobCreated", instant(f.BlobCreated)}, {"blobStoreName", nil},
+		{"lastModified", instant(f.BlobCreated)}, {"lastDownloaded", instant(f.LastDownloaded)}, {"uploader", emptyAsNull(f.Uploader)},
+		{"uploaderIp", emptyAsNull(f.UploaderIP)}, {"fileSize", f.Size}, {"blobCreated", instant(f.Created)}, {"blobStoreName", nil},
 		formatMember(f),
 	}
 }

@@ -30,6 +30,7 @@ type blobRow struct {
 	ContentType string       `json:"t"`
 	Digests     blob.Digests `json:"d"`
 	Created     time.Time    `json:"c"`
+	Added       time.Time    `json:"w,omitzero"`
 	By          string       `json:"u,omitempty"`
 	IP          string       `json:"i,omitempty"`
 }
@@ -39,6 +40,8 @@ type componentRow struct {
 	catalog.Coordinates
 	Kind       string            `json:"k,omitempty"`
 	Attributes map[string]string `json:"a,omitempty"`
+	Created    time.Time         `json:"c"`
+	Updated    time.Time         `json:"w"`
 }
 
 const repositorySuffix = "_content_repository"
@@ -87,7 +90,7 @@ func (d *Directory) index(ctx context.Context, c *contentTables) (err error) {
 		}
 		b := blobRow{
 			Ref: r.text("blob_ref"), Size: r.number("blob_size"), ContentType: r.text("content_type"), Created: r.time("blob_created"),
-			By: r.text("created_by"), IP: r.text("created_by_ip"),
+			Added: r.time("added_to_repository"), By: r.text("created_by"), IP: r.text("created_by_ip"),
 		}
 		sums := r.object("checksums")
 		b.Digests = blob.Digests{MD5: sums.text("md5"), SHA1: sums.text("sha1"), SHA256: sums.text("sha256"), SHA512: sums.text("sha512")}
@@ -102,6 +105,7 @@ func (d *Directory) index(ctx context.Context, c *contentTables) (err error) {
 		k := componentRow{
 			Coordinates: catalog.Coordinates{Group: r.text("namespace"), Name: r.text("name"), Version: r.text("version")},
 			Kind:        r.text("kind"), Attributes: flatten(c.format, r.object("attributes")),
+			Created: r.time("created"), Updated: r.time("last_updated"),
 		}
 		if err := c.components.put(r.number("component_id"), k); err != nil || r.err != nil {
 			return errors.Join(err, r.err)
@@ -204,7 +208,7 @@ func (d *Directory) asset(r *row, c *contentTables, repository string) (*invento
 	}
 	a := &inventory.Asset{
 		Repository: repository, Path: path, Blob: b.Ref, Size: b.Size, Digests: b.Digests, ContentType: b.ContentType,
-		Created: r.time("created"), BlobCreated: b.Created, LastDownloaded: r.time("last_downloaded"), Uploader: b.By, UploaderIP: b.IP,
+		Created: r.time("created"), Updated: r.time("last_updated"), BlobCreated: b.Created, BlobUpdated: b.Added, LastDownloaded: r.time("last_downloaded"), Uploader: b.By, UploaderIP: b.IP,
 		Kind: r.text("kind"), Attributes: flatten(c.format, attributes), Upstream: upstream(attributes),
 	}
 	if !hasComponent {
@@ -216,6 +220,7 @@ func (d *Directory) asset(r *row, c *contentTables, repository string) (*invento
 	}
 	if found {
 		a.Component, a.ComponentKind, a.ComponentAttributes = &k.Coordinates, k.Kind, k.Attributes
+		a.ComponentCreated, a.ComponentUpdated = k.Created, k.Updated
 	}
 	return a, r.err
 }

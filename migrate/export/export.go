@@ -118,7 +118,7 @@ func (w *writer) asset(ctx context.Context, d repository.Definition, a *catalog.
 	id := blobID(d.Name, a)
 	out := &inventory.Asset{
 		Repository: d.Name, Path: a.Path, Blob: a.Blob.Store + "@" + id, Size: a.Size, Digests: a.Digests, ContentType: a.ContentType,
-		Created: a.Created, BlobCreated: a.BlobCreated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Created: a.Created, Updated: a.Updated, BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
 		Kind: a.Kind, Attributes: a.Format, Component: a.Component, Upstream: a.Upstream,
 	}
 	if a.Component != nil {
@@ -128,6 +128,7 @@ func (w *writer) asset(ctx context.Context, d repository.Definition, a *catalog.
 		}
 		if c != nil {
 			out.ComponentKind, out.ComponentAttributes = c.Kind, c.Attributes
+			out.ComponentCreated, out.ComponentUpdated = c.Created, c.Updated
 		}
 	}
 	base := filepath.Join(w.dir, blobsFolder, a.Blob.Store, "content", filepath.FromSlash(blobs.Location(id, time.Time{})))

@@ -185,10 +185,10 @@ func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 // asset brings one asset over. Its error is not nil only when nothing more can be brought over.
 func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 	restored := repository.Restored{
-		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created,
-		BlobCreated: a.BlobCreated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
+		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
 		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
-		ComponentAttributes: a.ComponentAttributes,
+		ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
 	}
 	outcome, err := r.plan.target.Engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
 	switch {

@@ -105,8 +105,10 @@ type Asset struct {
 	Digests     blob.Digests
 	ContentType string
 
-	Created        time.Time // when the path was first stored; zero when the source does not say
+	Created        time.Time // when the path was first stored; zero, as with all dates, when the source does not say
+	Updated        time.Time // when the record last changed
 	BlobCreated    time.Time
+	BlobUpdated    time.Time // when the path got this blob
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
@@ -116,6 +118,8 @@ type Asset struct {
 	Component           *catalog.Coordinates
 	ComponentKind       string
 	ComponentAttributes map[string]string
+	ComponentCreated    time.Time
+	ComponentUpdated    time.Time
 	Upstream            *catalog.Upstream // of caches
 }
 

@@ -1,5 +1,5 @@
-// Package verify compares a server with the old one that was imported into it: every asset by presence, size and checksum, and every
-// setting and account. Nothing is changed on either side.
+// Package verify compares a server with the old one that was imported into it: every asset by presence, size, checksum, dates and
+// attributes, and every setting and account. Nothing is changed on either side.
 //
 // What was changed here after the import shows as a difference in a setting; an asset that is newer here than there does not, nor
 // does a password hash that was replaced at a sign-in.
@@ -139,8 +139,18 @@ func (c *comparison) asset(a *inventory.Asset) (string, error) {
 		return "has another checksum here", nil
 	case a.ContentType != "" && a.ContentType != held.ContentType:
 		return fmt.Sprintf("is of type %s here, and %s there", held.ContentType, a.ContentType), nil
-	case a.Uploader != held.Uploader:
-		return fmt.Sprintf("was uploaded by %q here, and by %q there", held.Uploader, a.Uploader), nil
+	case a.Uploader != held.Uploader || a.UploaderIP != held.UploaderIP:
+		return fmt.Sprintf("was uploaded by %q from %q here, and by %q from %q there", held.Uploader, held.UploaderIP, a.Uploader, a.UploaderIP), nil
+	}
+	why := dates(a, held)
+	if why == "" && !held.Updated.After(a.Updated) { // else something was changed here
+		why = lacking("attribute", a.Attributes, held.Format)
+	}
+	if why == "" && held.Component != nil {
+		why, err = c.component(a, *held.Component)
+	}
+	if why != "" || err != nil {
+		return why, err
 	}
 	return c.blob(held)
 }

@@ -39,7 +39,8 @@ const (
 	hasUploaderIP
 	hasFormat
 	hasUpstream
-	allFlags = hasUpstream<<1 - 1
+	hasUpdated // else it is BlobUpdated
+	allFlags   = hasUpdated<<1 - 1
 )
 
 var errRecord = errors.New("catalog: damaged record")
@@ -128,6 +129,7 @@ func assetFlags(a *Asset, withPath bool) uint64 {
 	set(hasUploaderIP, a.UploaderIP != "")
 	set(hasFormat, len(a.Format) > 0)
 	set(hasUpstream, a.Upstream != nil)
+	set(hasUpdated, !a.Updated.IsZero() && !a.Updated.Equal(a.BlobUpdated))
 	return flags
 }
 
@@ -139,6 +141,9 @@ func appendTimes(b []byte, a *Asset) []byte {
 			b = binary.AppendVarint(b, t.UnixMilli()-base)
 			base = t.UnixMilli()
 		}
+	}
+	if !a.Updated.IsZero() && !a.Updated.Equal(a.BlobUpdated) {
+		b = binary.AppendVarint(b, a.Updated.UnixMilli()-base)
 	}
 	return b
 }
@@ -323,12 +328,15 @@ func (r *reader) times(a *Asset, flags uint64) {
 		to   *time.Time
 	}{
 		{hasCreated, &a.Created}, {hasBlobCreated, &a.BlobCreated},
-		{hasBlobUpdated, &a.BlobUpdated}, {hasLastDownloaded, &a.LastDownloaded},
+		{hasBlobUpdated, &a.BlobUpdated}, {hasLastDownloaded, &a.LastDownloaded}, {hasUpdated, &a.Updated},
 	} {
 		if flags&f.flag != 0 {
 			base += r.varint()
 			*f.to = time.UnixMilli(base).UTC()
 		}
+	}
+	if flags&hasUpdated == 0 {
+		a.Updated = a.BlobUpdated
 	}
 }
 

@@ -22,7 +22,7 @@ func fullAsset() *Asset {
 			SHA1: strings.Repeat("1a", 20), SHA256: strings.Repeat("2b", 32), MD5: strings.Repeat("3c", 16), SHA512: strings.Repeat("4d", 64),
 		},
 		ContentType: "application/java-archive",
-		Created:     at(10), BlobCreated: at(5), BlobUpdated: at(20), LastDownloaded: at(86400),
+		Created:     at(10), BlobCreated: at(5), BlobUpdated: at(20), LastDownloaded: at(86400), Updated: at(90),
 		Uploader: "admin", UploaderIP: "2001:db8::1",
 		Format:   map[string]string{"extension": "jar", "": "empty", "utf8": "ä"},
 		Upstream: &Upstream{ETag: `W/"x"`, LastModified: at(-5), Verified: at(30), Token: "7"},
@@ -38,7 +38,7 @@ func TestAssetRecord(t *testing.T) {
 		"full":                {fullAsset(), true},
 		"library":             {libraryAsset(7), false},
 		"bare":                {&Asset{Blob: BlobRef{Store: "s"}}, false},
-		"before 1970":         {&Asset{Created: time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC), BlobUpdated: testTime}, false},
+		"before 1970":         {&Asset{Created: time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC), BlobUpdated: testTime, Updated: testTime}, false},
 		"never seen upstream": {&Asset{Upstream: &Upstream{}}, false},
 	}
 	for name, tt := range tests {

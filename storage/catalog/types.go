@@ -35,6 +35,7 @@ type Asset struct {
 	Created        time.Time // first time this path was stored; zero in a Put means: as it was, or now
 	BlobCreated    time.Time // when the present blob was stored: Last-Modified of hosted content; zero in a Put means now
 	BlobUpdated    time.Time // when the path last got a blob; zero in a Put means now
+	Updated        time.Time // when more than downloads and the upstream's state changed; zero, or with a change left as it was, means now
 	LastDownloaded time.Time // zero when never; kept with the precision of Options.DownloadInterval; zero in a Put means: as it was
 	Uploader       string    // user id, "system" or "anonymous"
 	UploaderIP     string
@@ -137,6 +138,9 @@ type PutOptions struct {
 	ComponentKind string
 	// ComponentAttributes are merged into the attributes of the asset's component.
 	ComponentAttributes map[string]string
+	// ComponentCreated and ComponentUpdated are the dates that another server gave the component: the earlier creation and the later
+	// update count. Zero means that the component is made or changed now.
+	ComponentCreated, ComponentUpdated time.Time
 }
 
 // ComponentQuery selects components, in the bytewise order of group, name, version. The zero value selects all.

@@ -115,10 +115,13 @@ func (a *Asset) complete(old *Asset, now time.Time) {
 		a.Created = orDefault(a.Created, old.Created)
 		a.LastDownloaded = orDefault(a.LastDownloaded, old.LastDownloaded)
 	}
-	for _, at := range []*time.Time{&a.Created, &a.BlobCreated, &a.BlobUpdated} {
+	for _, at := range []*time.Time{&a.Created, &a.BlobCreated, &a.BlobUpdated, &a.Updated} {
 		*at = orDefault(*at, now)
 	}
-	for _, at := range []*time.Time{&a.Created, &a.BlobCreated, &a.BlobUpdated, &a.LastDownloaded} {
+	if old != nil && a.Updated.Equal(old.Updated) && !sameContent(old, a) {
+		a.Updated = now
+	}
+	for _, at := range []*time.Time{&a.Created, &a.BlobCreated, &a.BlobUpdated, &a.LastDownloaded, &a.Updated} {
 		if !at.IsZero() {
 			*at = at.UTC().Truncate(time.Millisecond)
 		}
@@ -257,7 +260,7 @@ func (w *write) contentOps() error {
 	return nil
 }
 
-// sameContent reports whether two records of a path differ in no more than what reading and revalidating changes.
+// sameContent reports whether two records of a path differ in no more than what reading and revalidating changes, and Updated.
 func sameContent(x, y *Asset) bool {
 	return x.Browse == y.Browse && x.Kind == y.Kind && x.Blob == y.Blob && x.Digests == y.Digests &&
 		x.ContentType == y.ContentType && x.Created.Equal(y.Created) &&

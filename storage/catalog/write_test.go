@@ -78,7 +78,7 @@ func TestReplaceKeepsWhatThePathIs(t *testing.T) {
 	want.ID = first.ID
 	want.Created, want.LastDownloaded = testTime.Add(time.Millisecond), testTime.Add(-time.Hour)
 	want.BlobCreated = testTime.Add(time.Hour + time.Millisecond)
-	want.BlobUpdated = want.BlobCreated
+	want.BlobUpdated, want.Updated = want.BlobCreated, want.BlobCreated
 	want.Version = got.Version
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -255,9 +255,9 @@ func (w *write) unlockComponent() {
 }
 
 func (w *write) makeComponent(at *Coordinates, key kv.Key) error {
-	now := w.now.UTC().Truncate(time.Millisecond)
 	c := &Component{
-		Coordinates: *at, Kind: w.opts.ComponentKind, Created: now, Updated: now,
+		Coordinates: *at, Kind: w.opts.ComponentKind,
+		Created: storedTime(orDefault(w.opts.ComponentCreated, w.now)), Updated: storedTime(orDefault(w.opts.ComponentUpdated, w.now)),
 		Attributes: w.opts.ComponentAttributes, ID: w.sequence,
 	}
 	record := encodeComponent(c)
@@ -278,13 +278,29 @@ func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
 	}
 	maps.Copy(merged, w.opts.ComponentAttributes)
 	kind := orDefault(w.opts.ComponentKind, c.Kind)
-	if kind == c.Kind && maps.Equal(merged, c.Attributes) {
+	created, updated := w.componentDates(c)
+	switch changed := kind != c.Kind || !maps.Equal(merged, c.Attributes); {
+	case changed && w.opts.ComponentUpdated.IsZero():
+		updated = storedTime(w.now)
+	case !changed && created.Equal(c.Created) && updated.Equal(c.Updated):
 		return nil
 	}
-	c.Kind, c.Attributes, c.Updated = kind, merged, w.now
+	c.Kind, c.Attributes, c.Created, c.Updated = kind, merged, created, updated
 	record := encodeComponent(c)
 	w.add(kv.PutIf(key, record, e.Version))
 	return checkRecord(record)
+}
+
+// componentDates gives the earlier creation and the later update of what is known here and what another server said.
+func (w *write) componentDates(c *Component) (created, updated time.Time) {
+	created, updated = c.Created, c.Updated
+	if at := storedTime(w.opts.ComponentCreated); !w.opts.ComponentCreated.IsZero() && at.Before(created) {
+		created = at
+	}
+	if at := storedTime(w.opts.ComponentUpdated); !w.opts.ComponentUpdated.IsZero() && at.After(updated) {
+		updated = at
+	}
+	return created, updated
 }
 
 // leaveComponent removes the asset from a component, and the component with its last asset.
