@@ -469,10 +469,6 @@ func (l *login) allowed() string {
 	switch {
 	case l.Method == http.MethodGet && strings.HasPrefix(l.URL, "/repository/apt-") && l.Status == http.StatusOK:
 		return "content of a format that is kept but not served yet"
-	case l.URL == "/service/metrics/ping":
-		return "the page for metrics refuses without a challenge"
-	case l.who() == "anon-reader" && (l.URL == "/service/rest/v1/repositorySettings" || l.Method == http.MethodDelete && strings.HasPrefix(l.URL, "/service/rest/")):
-		return "the user that anonymous callers act as counts as signed in here"
 	}
 	return ""
 }

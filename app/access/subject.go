@@ -16,6 +16,7 @@ type Subject struct {
 	realm     string
 	session   string
 	anonymous bool
+	standIn   bool // the user that callers without credentials act as
 	roles     []string
 	set       *permission.Set
 }
@@ -34,6 +35,10 @@ func (s *Subject) Session() string { return s.session }
 
 // Anonymous tells whether the caller showed no credentials. Such a caller may be allowed to read, but is never signed in.
 func (s *Subject) Anonymous() bool { return s.anonymous }
+
+// SignedIn tells whether the caller counts as somebody. Neither a caller without credentials does, nor one who signed in as the very
+// user that such callers act as.
+func (s *Subject) SignedIn() bool { return !s.anonymous && !s.standIn }
 
 // Roles gives the ids of the roles that the caller has directly.
 func (s *Subject) Roles() []string { return slices.Clone(s.roles) }
@@ -89,7 +94,10 @@ func (s *Service) subjectOf(ctx context.Context, snap *snapshot, id Identity) (*
 		roles = append(roles, snap.defaultTo)
 	}
 	roles = unique(roles)
-	return &Subject{userID: id.UserID, source: id.Source, realm: id.realm, roles: roles, set: snap.permissions(roles)}, nil
+	standIn := snap.settings.Enabled && id.Source == SourceLocal && id.UserID == snap.settings.UserID
+	return &Subject{
+		userID: id.UserID, source: id.Source, realm: id.realm, standIn: standIn, roles: roles, set: snap.permissions(roles),
+	}, nil
 }
 
 // anonymousSubject gives what callers without credentials are. An anonymous user who is gone or may not sign in may do nothing.

@@ -119,6 +119,8 @@ type reply struct {
 	body   string
 }
 
+const asNobody = "Authorization: Basic bm9ib2R5Ong="
+
 const asAdmin = "Authorization: Basic YWRtaW46c2VjcmV0"
 
 // ask sends a request on a connection of its own.
@@ -220,6 +222,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/robots.txt", nil, "200 OK", []string{"Cache-Control=max-age=2592000; Content-Type=text/plain"}, "Disallow: /repository/"},
 		{"GET", "/favicon.ico", nil, "200 OK", []string{"Content-Type=image/vnd.microsoft.icon"}, "PNG"},
 		{"GET", "/service/metrics/ping", nil, "401 Unauthorized", []string{paged, "-Www-Authenticate"}, "Error 401"},
+		{"GET", "/service/metrics/ping", []string{asNobody}, "401 Unauthorized", []string{"Www-Authenticate", "-X-Frame-Options"}, ""},
 		{"GET", "/service/metrics/ping", []string{asAdmin}, "200 OK", nil, "pong"},
 		{"GET", "/content/repositories/files/d/a.txt", nil, "404 Not Found", []string{open, paged}, ""},
 		{"GET", "/service/local/status", nil, "404 Not Found", []string{open, paged}, ""},

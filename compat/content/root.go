@@ -83,12 +83,12 @@ func nothing(r *server.Request) (*formats.Response, error) {
 	return nil, &formats.Error{Kind: formats.MethodNotAllowed}
 }
 
-// metricsFace asks callers for credentials with a page, not with a challenge.
+// metricsFace refuses callers who lack the permission with a page, not with a challenge. Wrong credentials are challenged as everywhere.
 type metricsFace struct{ *Face }
 
 // Lines implements server.Face.
 func (f metricsFace) Lines(r *server.Request, status int) []server.Line {
-	if status == http.StatusUnauthorized && hasPage(r.Method) {
+	if status == http.StatusUnauthorized && r.Caller != nil && hasPage(r.Method) {
 		return f.lines[setPage]
 	}
 	return f.Face.Lines(r, status)
@@ -96,16 +96,15 @@ func (f metricsFace) Lines(r *server.Request, status int) []server.Line {
 
 // Error implements server.Face.
 func (f metricsFace) Error(r *server.Request, err error) *formats.Response {
-	switch formats.KindOf(err) {
-	case formats.Unauthenticated, formats.Forbidden:
-		status := http.StatusUnauthorized
-		resp := &formats.Response{Status: status}
-		if hasPage(r.Method) {
-			resp.Body.Bytes = f.brand.errorPage(r.Target, status, http.StatusText(status), http.StatusText(status))
-		}
-		return resp
+	if formats.KindOf(err) != formats.Forbidden {
+		return f.Face.Error(r, err)
 	}
-	return f.Face.Error(r, err)
+	status := http.StatusUnauthorized
+	resp := &formats.Response{Status: status}
+	if hasPage(r.Method) {
+		resp.Body.Bytes = f.brand.errorPage(r.Target, status, http.StatusText(status), http.StatusText(status))
+	}
+	return resp
 }
 
 func (c *Content) metricsRoutes() []server.Route {

@@ -160,9 +160,10 @@ type call struct {
 // actor is the caller as the one who changes something.
 func (c *call) actor() access.Actor { return c.subject.Actor(c.Remote) }
 
-// signedIn is an error for callers without credentials: the old server lets them change nothing, whatever their permissions.
+// signedIn is an error for callers without credentials, and for the user they act as: the old server lets them change nothing, whatever
+// their permissions.
 func (c *call) signedIn() error {
-	if c.subject.Anonymous() {
+	if !c.subject.SignedIn() {
 		return forbidden()
 	}
 	return nil
@@ -170,10 +171,16 @@ func (c *call) signedIn() error {
 
 // administers is an error unless the caller is signed in and may do something to the settings of a repository.
 func (c *call) administers(format, repository string, action permission.Action) error {
-	if c.subject.Anonymous() || !c.subject.MayAdminister(format, repository, action) {
+	if !c.subject.SignedIn() || !c.subject.MayAdminister(format, repository, action) {
 		return forbidden()
 	}
 	return nil
+}
+
+// permits tells whether the caller holds an application permission.
+func (c *call) permits(name string) bool {
+	p, err := permission.Parse(name)
+	return err == nil && c.subject.Permits(p)
 }
 
 func forbidden() error { return &formats.Error{Kind: formats.Forbidden} }

@@ -32,7 +32,7 @@ var errEmptyBody = errors.New("rest: empty body")
 
 // decode reads JSON into the struct, slice or string that into points to, as leniently as the old server: unknown members are passed
 // over, numbers and truth values may stand as text and the other way round. A member's Go name is its json tag; an alias tag names a
-// second spelling. Members that are absent or null keep what they hold; make them pointers to tell.
+// second spelling. Members that are absent or null keep what they hold; make them pointers to tell. With a null tag, null empties them.
 func decode(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -87,6 +87,9 @@ func bindStruct(to reflect.Value, v any, path []string) error {
 		}
 		if !ok {
 			continue
+		}
+		if _, empties := field.Tag.Lookup("null"); empties && value == nil {
+			to.Field(i).SetZero()
 		}
 		if err := bind(to.Field(i), value, append(path[:len(path):len(path)], name)); err != nil {
 			return err

@@ -15,13 +15,16 @@ func (a *API) realmOperations() []operation {
 		{method: http.MethodGet, path: "v1/security/realms/available", access: server.Permission("nexus:settings:read"), run: a.availableRealms},
 		{method: http.MethodGet, path: "v1/security/realms/active", access: server.Permission("nexus:settings:read"), run: a.activeRealms},
 		{method: http.MethodPut, path: "v1/security/realms/active", access: server.PermissionAfterBody("nexus:settings:update"), consumes: mediaJSON, run: a.setActiveRealms},
+		{method: http.MethodGet, path: "internal/ui/anonymous-settings", access: server.Permission("nexus:settings:read"), run: a.getAnonymous},
+		{method: http.MethodPut, path: "internal/ui/anonymous-settings", access: server.PermissionAfterBody("nexus:settings:update"), consumes: mediaJSON, run: a.setAnonymousQuietly},
+		{method: http.MethodGet, path: "internal/ui/realms/types", access: server.Permission("nexus:settings:read"), run: a.realmTypes},
 	}
 }
 
 type anonymousBody struct {
-	Enabled bool    `json:"enabled"`
-	UserID  *string `json:"userId"`
-	Realm   *string `json:"realmName"`
+	Enabled bool   `json:"enabled"`
+	UserID  string `json:"userId" null:"empty"`
+	Realm   string `json:"realmName" null:"empty"`
 }
 
 func anonymous(s access.Anonymous) object {
@@ -37,19 +40,35 @@ func (a *API) getAnonymous(c *call) (any, error) {
 }
 
 func (a *API) setAnonymous(c *call) (any, error) {
-	user, realm := "anonymous", access.RealmAuthorizing
-	b := anonymousBody{UserID: &user, Realm: &realm}
-	if err := c.decode(&b); err != nil {
-		return nil, err
-	}
-	s := access.Anonymous{Enabled: b.Enabled, UserID: deref(b.UserID), Realm: deref(b.Realm)}
-	if err := c.authorize(); err != nil {
-		return nil, err
-	}
-	if err := a.access.SetAnonymous(c.Context(), c.actor(), s); err != nil {
+	s, err := a.storeAnonymous(c)
+	if err != nil {
 		return nil, err
 	}
 	return anonymous(s), nil
+}
+
+// setAnonymousQuietly is setAnonymous for the web UI, which wants no answer.
+func (a *API) setAnonymousQuietly(c *call) (any, error) {
+	_, err := a.storeAnonymous(c)
+	return nil, err
+}
+
+// storeAnonymous takes members that are absent for their defaults, but not those that are null.
+func (a *API) storeAnonymous(c *call) (access.Anonymous, error) {
+	b := anonymousBody{UserID: access.UserAnonymous, Realm: access.RealmAuthorizing}
+	if err := c.decode(&b); err != nil {
+		return access.Anonymous{}, err
+	}
+	s := access.Anonymous{Enabled: b.Enabled, UserID: b.UserID, Realm: b.Realm}
+	if err := c.authorize(); err != nil {
+		return s, err
+	}
+	return s, a.access.SetAnonymous(c.Context(), c.actor(), s)
+}
+
+// realmTypes lists the realms that anonymous access may be said to come from. Only the one that is always in force makes sense.
+func (a *API) realmTypes(*call) (any, error) {
+	return []object{{{"id", access.RealmAuthorizing}, {"name", "Local Authorizing Realm"}}}, nil
 }
 
 func (a *API) availableRealms(*call) (any, error) {
@@ -69,12 +88,18 @@ func (a *API) activeRealms(c *call) (any, error) {
 }
 
 func (a *API) setActiveRealms(c *call) (any, error) {
-	var ids []string
-	if err := c.decode(&ids); err != nil {
+	var items []*string
+	if err := c.decode(&items); err != nil {
 		return nil, err
 	}
 	if err := c.authorize(); err != nil {
 		return nil, err
+	}
+	ids := make([]string, len(items))
+	for i, id := range items {
+		if ids[i] = "null"; id != nil {
+			ids[i] = *id
+		}
 	}
 	err := a.access.SetActiveRealms(c.Context(), c.actor(), ids)
 	var refused *access.Error

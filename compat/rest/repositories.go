@@ -88,7 +88,7 @@ func (a *API) administered(c *call, action permission.Action, unknown error) (re
 }
 
 func (a *API) deleteRepository(c *call) (any, error) {
-	if c.subject.Anonymous() {
+	if !c.subject.SignedIn() {
 		return nil, forbidden()
 	}
 	d, ok := a.engine.Lookup(c.Param("name"))

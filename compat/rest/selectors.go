@@ -17,6 +17,7 @@ func (a *API) selectorOperations() []operation {
 		{method: http.MethodGet, path: path + "/{name}", access: server.Permission("nexus:selectors:read"), run: a.getSelector},
 		{method: http.MethodPut, path: path + "/{name}", access: server.PermissionAfterBody("nexus:selectors:update"), consumes: mediaJSON, run: a.updateSelector},
 		{method: http.MethodDelete, path: path + "/{name}", access: server.Permission("nexus:selectors:delete"), run: a.deleteSelector},
+		{method: http.MethodPost, path: "internal/ui/content-selectors/preview", access: server.Content(), consumes: mediaJSON, run: a.previewSelector},
 	}
 }
 
