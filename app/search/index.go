@@ -7,20 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
-)
-
-// The partitions of the index.
-const (
-	termsPartition    = "search/terms"
-	documentPartition = "search/documents"
-	progressPartition = "search/progress"
 )
 
 // Limits of the work that one search does for the index.
@@ -42,6 +34,8 @@ type Index struct {
 	catalog *catalog.Catalog
 	opts    Options
 
+	limits limits
+	words  knownWords
 	mu     sync.Mutex
 	states map[string]*state // by content
 }
@@ -62,7 +56,7 @@ type progress struct {
 
 // New makes an Index over the server's records.
 func New(store *kv.Store, c *catalog.Catalog, opts *Options) *Index {
-	x := &Index{store: store, catalog: c, states: make(map[string]*state)}
+	x := &Index{store: store, catalog: c, states: make(map[string]*state), limits: defaultLimits()}
 	if opts != nil {
 		x.opts = *opts
 	}
@@ -109,7 +103,7 @@ func (x *Index) catchUpAll(ctx context.Context, content string) error {
 
 // sweep removes what is left of content trees that are served no more.
 func (x *Index) sweep(ctx context.Context, served []string) error {
-	for e, err := range x.store.Scan(ctx, progressPartition, kv.Range{}) {
+	for e, err := range x.store.Scan(ctx, followedPartition, kv.Range{}) {
 		if err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
@@ -117,17 +111,10 @@ func (x *Index) sweep(ctx context.Context, served []string) error {
 		if slices.Contains(served, content) {
 			continue
 		}
-		for e, err := range x.store.Scan(ctx, documentPartition, kv.Prefix(content+"\x00")) {
-			if err != nil {
-				return fmt.Errorf("search: %w", err)
-			}
-			if _, id, ok := posting("\x00" + e.Sort); ok {
-				if err := x.forget(ctx, content, id); err != nil {
-					return err
-				}
-			}
+		if err := x.clear(ctx, content); err != nil {
+			return err
 		}
-		if err := x.store.Apply(ctx, kv.Delete(kv.Key{Partition: progressPartition, Sort: content})); err != nil {
+		if err := x.store.Apply(ctx, kv.Delete(kv.Key{Partition: followedPartition, Sort: content})); err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
 		x.mu.Lock()
@@ -168,7 +155,7 @@ func (x *Index) load(ctx context.Context, content string, s *state) error {
 	if s.loaded {
 		return nil
 	}
-	e, err := x.store.Get(ctx, kv.Key{Partition: progressPartition, Sort: content})
+	e, err := x.store.Get(ctx, kv.Key{Partition: followedPartition, Sort: content})
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 	case err != nil:
@@ -185,7 +172,7 @@ func (x *Index) load(ctx context.Context, content string, s *state) error {
 func (x *Index) save(ctx context.Context, content string, s *state) error {
 	value, err := json.Marshal(s.progress)
 	if err == nil {
-		err = x.store.Apply(ctx, kv.Put(kv.Key{Partition: progressPartition, Sort: content}, value))
+		err = x.store.Apply(ctx, kv.Put(kv.Key{Partition: followedPartition, Sort: content}, value))
 	}
 	if err != nil {
 		return fmt.Errorf("search: write progress: %w", err)
@@ -200,7 +187,7 @@ func (x *Index) build(ctx context.Context, content string, s *state) (more bool,
 		if err != nil {
 			return false, fmt.Errorf("search: %w", err)
 		}
-		if err := x.add(ctx, content, c); err != nil {
+		if err := x.addWhole(ctx, content, c); err != nil {
 			return false, err
 		}
 		s.ID = c.ID
@@ -261,85 +248,19 @@ func (x *Index) addOf(ctx context.Context, tree *catalog.Content, path string) e
 	if err != nil {
 		return fmt.Errorf("search: %w", err)
 	}
-	return x.add(ctx, tree.ID(), c)
+	return x.add(ctx, tree.ID(), c, a)
 }
 
-func documentSort(content string, id uint64) string {
-	return content + "\x00" + fmt.Sprintf("%016x", id)
-}
-
-func documentKey(content string, id uint64) kv.Key {
-	return kv.Key{Partition: documentPartition, Sort: documentSort(content, id)}
-}
-
-func termKey(term, content string, id uint64) kv.Key {
-	return kv.Key{Partition: termsPartition, Sort: term + "\x00" + documentSort(content, id)}
-}
-
-// add takes in a component, unless it is in.
-func (x *Index) add(ctx context.Context, content string, c *catalog.Component) error {
-	key := documentKey(content, c.ID)
-	_, err := x.store.Get(ctx, key)
-	if err == nil || !errors.Is(err, kv.ErrNotFound) {
-		return err
+// addWhole takes in a component with all its assets.
+func (x *Index) addWhole(ctx context.Context, content string, c *catalog.Component) error {
+	var assets []*catalog.Asset
+	for a, err := range x.catalog.Content(content).ComponentAssets(ctx, c.Coordinates) {
+		if err != nil {
+			return fmt.Errorf("search: %w", err)
+		}
+		if assets = append(assets, a); len(assets) == maxTerms {
+			break
+		}
 	}
-	terms := termsOf(c)
-	value, err := json.Marshal(terms)
-	if err != nil {
-		return fmt.Errorf("search: encode terms: %w", err)
-	}
-	ops := []kv.Op{kv.Put(key, value)}
-	for _, term := range terms {
-		ops = append(ops, kv.Put(termKey(term, content, c.ID), nil))
-	}
-	if err := x.store.Apply(ctx, ops...); err != nil {
-		return fmt.Errorf("search: write terms: %w", err)
-	}
-	return nil
-}
-
-// forget removes the terms of a component that is gone.
-func (x *Index) forget(ctx context.Context, content string, id uint64) error {
-	e, err := x.store.Get(ctx, documentKey(content, id))
-	if errors.Is(err, kv.ErrNotFound) {
-		return nil
-	}
-	var terms []string
-	if err == nil {
-		err = json.Unmarshal(e.Value, &terms)
-	}
-	if err != nil {
-		return fmt.Errorf("search: read terms: %w", err)
-	}
-	ops := []kv.Op{kv.DeleteIf(documentKey(content, id), e.Version)}
-	for _, term := range terms {
-		ops = append(ops, kv.Delete(termKey(term, content, id)))
-	}
-	err = x.store.Apply(ctx, ops...)
-	if err != nil && !errors.Is(err, kv.ErrConflict) { // somebody else removed it
-		return fmt.Errorf("search: remove terms: %w", err)
-	}
-	return nil
-}
-
-// posting takes a term's row apart.
-func posting(sort string) (content string, id uint64, ok bool) {
-	rest, hex, ok := cutLast(sort)
-	if !ok {
-		return "", 0, false
-	}
-	_, content, ok = cutLast(rest)
-	if !ok {
-		return "", 0, false
-	}
-	id, err := strconv.ParseUint(hex, 16, 64)
-	return content, id, err == nil
-}
-
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, 0)
-	if i < 0 {
-		return "", "", false
-	}
-	return s[:i], s[i+1:], true
+	return x.add(ctx, content, c, assets...)
 }

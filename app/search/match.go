@@ -54,9 +54,9 @@ func (c Criterion) assetValue(a *catalog.Asset) (string, bool) {
 	value := ""
 	switch c.Field {
 	case Extension:
-		value = a.Format["extension"]
+		value = a.Format[extension]
 	case Classifier:
-		value = a.Format["classifier"]
+		value = a.Format[classifier]
 	case SHA1:
 		value = a.Digests.SHA1
 	case SHA256:

@@ -2,59 +2,64 @@ package search
 
 import (
 	"cmp"
-	"slices"
 	"strings"
+
+	"entrepot/storage/catalog"
 )
 
 // Sort is an order of hits.
 type Sort uint8
 
-// The orders. Hits that are equal follow each other by group, name and version.
+// The orders. Hits that are equal in it follow each other by the rest of their coordinates, and then by repository.
 const (
-	Unsorted Sort = iota
-	ByGroup
-	ByName
-	ByVersion // as people count: 1.10 is behind 1.9
-	ByRepository
+	Unsorted     Sort = iota // by repository, and in it as the catalog numbers components
+	ByGroup                  // group, name, version
+	ByName                   // name, group, version
+	ByVersion                // as people count: 1.10 is behind 1.9
+	ByRepository             // repository, then as ByGroup
 )
 
-func (s Sort) order(hits []Hit, descending bool) {
-	if s == Unsorted {
-		return
-	}
-	slices.SortStableFunc(hits, func(a, b Hit) int {
-		n := s.compare(a, b)
-		if descending {
-			n = -n
-		}
-		return cmp.Or(n, strings.Compare(a.Component.Group, b.Component.Group), strings.Compare(a.Component.Name, b.Component.Name),
-			strings.Compare(a.Component.Version, b.Component.Version), strings.Compare(a.Place.Repository, b.Place.Repository))
-	})
-}
-
-func (s Sort) compare(a, b Hit) int {
+// letter is that of the order's rows.
+func (s Sort) letter() string {
 	switch s {
-	case ByGroup:
-		return strings.Compare(a.Component.Group, b.Component.Group)
 	case ByName:
-		return strings.Compare(a.Component.Name, b.Component.Name)
+		return termName
 	case ByVersion:
-		return compareVersions(a.Component.Version, b.Component.Version)
+		return termVersion
 	}
-	return strings.Compare(a.Place.Repository, b.Place.Repository)
+	return termGroup
 }
 
-// compareVersions compares numbers in versions by their value and all else letter by letter.
-func compareVersions(a, b string) int {
-	for a != "" && b != "" {
-		var x, y string
-		x, a = leading(a)
-		y, b = leading(b)
-		if n := comparePart(x, y); n != 0 {
-			return n
-		}
+// key gives what a component's place in an order follows from: texts compare as components do.
+func (s Sort) key(c *catalog.Component) string {
+	group, name, version := clean(c.Group), clean(c.Name), versionKey(c.Version)
+	parts := []string{group, name, version}
+	switch s {
+	case ByName:
+		parts = []string{name, group, version}
+	case ByVersion:
+		parts = []string{version, group, name}
 	}
-	return cmp.Compare(len(a), len(b))
+	return s.letter() + "\x00" + strings.Join(parts, "\x00")
+}
+
+// clean makes a text fit for keys, in which a zero byte ends a part.
+func clean(text string) string { return cut(strings.ReplaceAll(text, "\x00", "")) }
+
+// versionKey gives a text that compares as versions do: numbers in them by their value, all else letter by letter.
+func versionKey(version string) string {
+	var b strings.Builder
+	for rest := clean(version); rest != ""; {
+		var part string
+		part, rest = leading(rest)
+		if digit(part[0]) {
+			part = strings.TrimLeft(part, "0")
+			b.WriteByte('0')
+			b.WriteByte(byte(len(part) + 1))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // leading takes the digits, or all but digits, from the front of a text.
@@ -69,10 +74,28 @@ func leading(text string) (part, rest string) {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-func comparePart(x, y string) int {
-	if !digit(x[0]) || !digit(y[0]) {
-		return strings.Compare(x, y)
+// position is the place of a hit in an order.
+type position struct {
+	key        string // "" when unsorted
+	repository string
+	id         uint64
+}
+
+func (s Sort) compare(a, b position) int {
+	if s == ByRepository || s == Unsorted {
+		return cmp.Or(strings.Compare(a.repository, b.repository), strings.Compare(a.key, b.key), cmp.Compare(a.id, b.id))
 	}
-	x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
-	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y))
+	return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.repository, b.repository), cmp.Compare(a.id, b.id))
+}
+
+// cursor gives a position as text for the next page.
+func (p position) cursor() string { return p.repository + "\x00" + idSort(p.id) + p.key }
+
+func parseCursor(text string) (position, bool) {
+	repository, rest, ok := strings.Cut(text, "\x00")
+	if !ok || len(rest) < idLength {
+		return position{}, false
+	}
+	_, id, ok := splitID("\x00" + rest[:idLength])
+	return position{rest[idLength:], repository, id}, ok
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
+	"entrepot/formats"
 	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
 )
 
 // Field is what a criterion looks at.
@@ -47,14 +46,15 @@ type Place struct {
 	Content    string // id of its content tree
 }
 
-// Query says what to find. The zero Sort is the order of storing.
+// Query says what to find.
 type Query struct {
 	Places     []Place
 	Criteria   []Criterion
 	Sort       Sort
 	Descending bool
-	Offset     int
-	Limit      int
+	After      string // Next of the page before; "" for the first one. Only good for the same query
+	Skip       int    // hits to pass over before the page; After is the cheaper way on
+	Limit      int    // at least 1
 	// See reports whether a component may be shown; nil shows all.
 	See func(Place, *catalog.Component) bool
 }
@@ -65,219 +65,208 @@ type Hit struct {
 	Component *catalog.Component
 }
 
-// Limits of one search.
-const (
-	// Window is how many hits can be paged through, and the most that are sorted.
-	Window = 10_000
-	// maxExamined bounds the components that are read for one search.
-	maxExamined = 50_000
-)
+// Page is a part of what was found.
+type Page struct {
+	Hits []Hit
+	Next string // where the next page begins; "" when there is none
+}
 
-// Search finds at most Limit components behind Offset; more tells that others follow.
-func (x *Index) Search(ctx context.Context, q Query) (hits []Hit, more bool, err error) {
+// ErrTooBroad is the cause of a refusal of a search that would have to look at too many components.
+var ErrTooBroad = errors.New("search: too broad")
+
+// ErrBadCursor is the cause of a refusal of a Query.After that no page gave.
+var ErrBadCursor = errors.New("search: bad cursor")
+
+// limits are those of one search.
+type limits struct {
+	examined int // components that are read
+	sorted   int // components that are sorted in memory; more are read in the order of rows
+	members  int // components that the rows of an order are cut down to
+	set      int // IDs of one content tree that a pattern may stand for; a pattern that stands for more is checked on each component
+	words    int // words that a pattern for the inside of words may stand for
+}
+
+func defaultLimits() limits {
+	return limits{examined: 200_000, sorted: 4_000, members: 20_000, set: 10_000, words: 5_000}
+}
+
+// searching is a search under way.
+type searching struct {
+	*Index
+	Query
+	ctx      context.Context
+	ways     [][]lookup
+	digests  []map[string]set // by content, one for each checksum asked for
+	after    position
+	page     Page
+	last     position // of the last hit of the page
+	examined int
+}
+
+// Search finds the components that meet all criteria, a page at a time. The pages of a query show every component once that was there
+// from the first page to the last.
+func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
 	if slices.ContainsFunc(q.Criteria, func(c Criterion) bool { return c.Field == Nothing }) {
-		return nil, false, nil
+		return Page{}, nil
 	}
-	for _, p := range q.Places {
+	s := &searching{Index: x, Query: q, ctx: ctx, ways: q.lookups()}
+	s.Places = slices.Clone(q.Places)
+	slices.SortFunc(s.Places, func(a, b Place) int { return strings.Compare(a.Repository, b.Repository) })
+	if q.After != "" {
+		var ok bool
+		if s.after, ok = parseCursor(q.After); !ok {
+			return Page{}, &formats.Error{Kind: formats.Invalid, Message: "Invalid continuation token", Err: ErrBadCursor}
+		}
+	}
+	for _, p := range s.Places {
 		if _, err := x.catchUp(ctx, p.Content); err != nil {
-			return nil, false, err
+			return Page{}, err
 		}
 	}
-	enough := q.Offset + q.Limit + 1
-	if q.Sort != Unsorted || enough > Window {
-		enough = Window
+	if err := s.readDigests(); err != nil {
+		return Page{}, err
 	}
-	examined := 0
-	for hit, err := range x.candidates(ctx, &q) {
-		if err != nil {
-			return nil, false, err
-		}
-		if examined++; examined > maxExamined {
-			break
-		}
-		ok, err := x.matches(ctx, &q, hit)
-		if err != nil {
-			return nil, false, err
-		}
-		if !ok || q.See != nil && !q.See(hit.Place, hit.Component) {
+	var err error
+	if q.Sort == Unsorted {
+		err = s.unsorted()
+	} else {
+		err = s.sorted()
+	}
+	return s.page, err
+}
+
+// unsorted reads place by place in the order of IDs.
+func (s *searching) unsorted() error {
+	for _, p := range s.Places {
+		from := uint64(0)
+		switch strings.Compare(p.Repository, s.after.repository) {
+		case -1:
 			continue
+		case 0:
+			from = s.after.id + 1
 		}
-		if hits = append(hits, hit); len(hits) == enough {
-			break
+		if full, err := s.unsortedIn(p, from); err != nil || full {
+			return err
 		}
 	}
-	q.Sort.order(hits, q.Descending)
-	if q.Offset >= len(hits) {
-		return nil, false, nil
-	}
-	hits = hits[q.Offset:]
-	return hits[:min(q.Limit, len(hits))], len(hits) > q.Limit, nil
+	return nil
 }
 
-// candidates delivers components among which all that match are, by the criterion that promises the fewest.
-func (x *Index) candidates(ctx context.Context, q *Query) iter.Seq2[Hit, error] {
-	for _, c := range q.Criteria {
-		if algorithm := digests[c.Field]; algorithm != "" && !wild(c.Value) {
-			return x.byDigest(ctx, q.Places, algorithm, c.Value)
-		}
+func (s *searching) unsortedIn(p Place, from uint64) (full bool, err error) {
+	lists, err := s.listsIn(p.Content)
+	if err != nil {
+		return false, err
 	}
-	for _, field := range []Field{Name, MavenName, Text, Version, Base, Group, MavenGroup} {
-		for _, c := range q.Criteria {
-			if c.Field != field {
-				continue
+	if len(lists) == 0 {
+		for c, err := range s.catalog.Content(p.Content).ComponentsAfterID(s.ctx, max(from, 1)-1) {
+			if err != nil {
+				return false, fmt.Errorf("search: %w", err)
 			}
-			if terms, ok := c.terms(); ok {
-				return x.byTerms(ctx, q.Places, terms)
+			if full, err := s.offer(Hit{p, c}, position{"", p.Repository, c.ID}); err != nil || full {
+				return full, err
 			}
 		}
+		return false, nil
 	}
-	return x.all(ctx, q.Places)
-}
-
-var digests = map[Field]string{SHA1: "sha1", SHA256: "sha256", SHA512: "sha512", MD5: "md5"}
-
-// lookup is a range of terms: one whole, or all with a prefix.
-type lookup struct {
-	term   term
-	prefix bool
-}
-
-// terms gives the terms by which a criterion can be looked up; false when it cannot.
-func (c Criterion) terms() ([]lookup, bool) {
-	letter := map[Field]string{
-		Name: termName, MavenName: termName, Version: termVersion, Base: termBase, Group: termGroup, MavenGroup: termGroup,
-	}[c.Field]
-	if c.Field != Text {
-		prefix := literalPrefix(c.Value)
-		return []lookup{{term{letter, prefix}, wild(c.Value)}}, prefix != ""
-	}
-	parsed := parseText(c.Value)
-	var lookups []lookup
-	for _, word := range parsed.words {
-		prefix := literalPrefix(word)
-		if prefix == "" {
-			return nil, false
+	cutLists(lists, from, func(id uint64, e error) bool {
+		if err = e; err == nil {
+			full, err = s.offerID(p, position{"", p.Repository, id})
 		}
-		lookups = append(lookups, lookup{term{termWord, prefix}, wild(word)})
-	}
-	return lookups, len(lookups) > 0
+		return err == nil && !full
+	})
+	return full, err
 }
 
-// byTerms delivers the components that have one of some terms, each once.
-func (x *Index) byTerms(ctx context.Context, places []Place, lookups []lookup) iter.Seq2[Hit, error] {
-	byContent := placesByContent(places)
-	return func(yield func(Hit, error) bool) {
-		seen := make(map[string]bool)
-		for _, l := range lookups {
-			for _, r := range l.ranges(places) {
-				for e, err := range x.store.Scan(ctx, termsPartition, r) {
-					if err != nil {
-						yield(Hit{}, fmt.Errorf("search: %w", err))
-						return
-					}
-					content, id, ok := posting(e.Sort)
-					if !ok || byContent[content] == nil || seen[documentSort(content, id)] {
-						continue
-					}
-					if len(seen) >= maxExamined {
-						return
-					}
-					seen[documentSort(content, id)] = true
-					if !x.deliver(ctx, byContent[content], id, yield) {
-						return
-					}
-				}
-			}
+// listsIn gives the lists of the query in a content tree, those of checksums too.
+func (s *searching) listsIn(content string) ([]list, error) {
+	for _, ids := range s.digests {
+		if len(ids[content]) == 0 {
+			return []list{set(nil)}, nil
 		}
 	}
+	lists, err := s.lists(s.ctx, content, s.ways)
+	for _, ids := range s.digests {
+		lists = append(lists, ids[content])
+	}
+	return lists, err
 }
 
-// ranges gives the rows of a lookup: those of each place for a whole term, those of all for a prefix.
-func (l lookup) ranges(places []Place) []kv.Range {
-	if l.prefix {
-		return []kv.Range{kv.Prefix(l.term.String())}
-	}
-	var all []kv.Range
-	for content := range placesByContent(places) {
-		all = append(all, kv.Prefix(l.term.String()+"\x00"+content+"\x00"))
-	}
-	slices.SortFunc(all, func(a, b kv.Range) int { return strings.Compare(a.From, b.From) })
-	return all
-}
-
-// deliver reads a component and hands it on for each place that shows it.
-func (x *Index) deliver(ctx context.Context, places []Place, id uint64, yield func(Hit, error) bool) bool {
-	content := places[0].Content
-	c, err := x.catalog.Content(content).ComponentByID(ctx, id)
+// offerID reads a component and offers it. What is gone leaves the index.
+func (s *searching) offerID(p Place, at position) (full bool, err error) {
+	c, err := s.catalog.Content(p.Content).ComponentByID(s.ctx, at.id)
 	if errors.Is(err, catalog.ErrNotFound) {
-		if err := x.forget(ctx, content, id); err != nil {
-			return yield(Hit{}, err) && false
-		}
-		return true
+		return false, s.forget(s.ctx, p.Content, at.id)
 	}
 	if err != nil {
-		return yield(Hit{}, fmt.Errorf("search: %w", err)) && false
+		return false, fmt.Errorf("search: %w", err)
 	}
-	for _, p := range places {
-		if !yield(Hit{p, c}, nil) {
-			return false
-		}
-	}
-	return true
+	return s.offer(Hit{p, c}, at)
 }
 
-// byDigest delivers the components that have an asset with a digest.
-func (x *Index) byDigest(ctx context.Context, places []Place, algorithm, digest string) iter.Seq2[Hit, error] {
-	byContent := placesByContent(places)
-	return func(yield func(Hit, error) bool) {
-		seen := make(map[string]bool)
-		for match, err := range x.catalog.ByChecksum(ctx, algorithm, digest) {
+// offer puts a hit on the page, if it matches and may be seen. The page is full when there is one more than it holds.
+func (s *searching) offer(h Hit, at position) (full bool, err error) {
+	ok, err := s.shows(h)
+	if err != nil || !ok {
+		return false, err
+	}
+	if s.Skip > 0 {
+		s.Skip--
+		return false, nil
+	}
+	if len(s.page.Hits) == s.Limit {
+		s.page.Next = s.last.cursor()
+		return true, nil
+	}
+	s.page.Hits, s.last = append(s.page.Hits, h), at
+	return false, nil
+}
+
+// shows reports whether a component matches and may be seen.
+func (s *searching) shows(h Hit) (bool, error) {
+	if s.examined++; s.examined > s.limits.examined {
+		return false, &formats.Error{
+			Kind: formats.Invalid, Err: ErrTooBroad,
+			Message: "The search would have to look at too many components: please name a repository, a group or a name, or begin patterns with letters",
+		}
+	}
+	ok, err := s.matches(s.ctx, &s.Query, h)
+	return ok && (s.See == nil || s.See(h.Place, h.Component)), err
+}
+
+var digestAlgorithms = map[Field]string{SHA1: "sha1", SHA256: "sha256", SHA512: "sha512", MD5: "md5"}
+
+// readDigests finds the components that have the checksums asked for.
+func (s *searching) readDigests() error {
+	for _, c := range s.Criteria {
+		algorithm := digestAlgorithms[c.Field]
+		if algorithm == "" || wild(c.Value) {
+			continue
+		}
+		found := make(map[string]set)
+		for match, err := range s.catalog.ByChecksum(s.ctx, algorithm, c.Value) {
 			if errors.Is(err, catalog.ErrInvalid) { // nothing can have such a digest
-				return
+				break
 			}
 			if err != nil {
-				yield(Hit{}, fmt.Errorf("search: %w", err))
-				return
+				return fmt.Errorf("search: %w", err)
 			}
-			at := match.Asset.Component
-			if byContent[match.Content] == nil || at == nil {
+			if match.Asset.Component == nil {
 				continue
 			}
-			c, err := x.catalog.Content(match.Content).Component(ctx, *at)
-			if errors.Is(err, catalog.ErrNotFound) || err == nil && seen[documentSort(match.Content, c.ID)] {
+			c, err := s.catalog.Content(match.Content).Component(s.ctx, *match.Asset.Component)
+			if errors.Is(err, catalog.ErrNotFound) {
 				continue
 			}
 			if err != nil {
-				yield(Hit{}, fmt.Errorf("search: %w", err))
-				return
+				return fmt.Errorf("search: %w", err)
 			}
-			seen[documentSort(match.Content, c.ID)] = true
-			for _, p := range byContent[match.Content] {
-				if !yield(Hit{p, c}, nil) {
-					return
-				}
-			}
+			found[match.Content] = append(found[match.Content], c.ID)
 		}
-	}
-}
-
-// all delivers the components of some places.
-func (x *Index) all(ctx context.Context, places []Place) iter.Seq2[Hit, error] {
-	return func(yield func(Hit, error) bool) {
-		for _, p := range places {
-			for c, err := range x.catalog.Content(p.Content).ComponentsAfterID(ctx, 0) {
-				if !yield(Hit{p, c}, err) || err != nil {
-					return
-				}
-			}
+		for content, ids := range found {
+			slices.Sort(ids)
+			found[content] = slices.Compact(ids)
 		}
+		s.digests = append(s.digests, found)
 	}
-}
-
-func placesByContent(places []Place) map[string][]Place {
-	byContent := make(map[string][]Place)
-	for _, p := range places {
-		byContent[p.Content] = append(byContent[p.Content], p)
-	}
-	return byContent
+	return nil
 }

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,12 +73,12 @@ func (f *fixture) find(t *testing.T, q Query) []string {
 	if q.Limit == 0 {
 		q.Limit = 50
 	}
-	hits, _, err := f.index.Search(t.Context(), q)
+	page, err := f.index.Search(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var found []string
-	for _, h := range hits {
+	for _, h := range page.Hits {
 		found = append(found, strings.TrimSuffix(h.Component.Name+" "+h.Component.Version, " "))
 	}
 	if q.Sort == Unsorted {
@@ -86,11 +87,11 @@ func (f *fixture) find(t *testing.T, q Query) []string {
 	return found
 }
 
-const snapshot = "core 1.3-20200101.010101-1"
+const dated = "core 1.3-20200101.010101-1"
 
 func TestSearch(t *testing.T) {
 	f := newFixture(t)
-	cores := []string{"core 1.0", "core 1.10", "core 1.2", snapshot, "core 2.0-beta"}
+	cores := []string{"core 1.0", "core 1.10", "core 1.2", dated, "core 2.0-beta"}
 	maven := append(slices.Clone(cores), "util 1.0")
 	raw := []string{"/docs/a/Guide One.txt", "/docs/a/index.html", "/docs/b/core-notes.txt"}
 	tests := []struct {
@@ -121,8 +122,8 @@ func TestSearch(t *testing.T) {
 		{"version", []Criterion{{Version, "1.0"}}, []string{"core 1.0", "util 1.0"}},
 		{"versions", []Criterion{{Version, "1.1*"}}, []string{"core 1.10"}},
 		{"snapshot by its version", []Criterion{{Version, "1.3-SNAPSHOT"}}, nil},
-		{"snapshot by its base", []Criterion{{Base, "1.3-SNAPSHOT"}}, []string{snapshot}},
-		{"snapshots", []Criterion{{Prerelease, "true"}}, []string{snapshot}},
+		{"snapshot by its base", []Criterion{{Base, "1.3-SNAPSHOT"}}, []string{dated}},
+		{"snapshots", []Criterion{{Prerelease, "true"}}, []string{dated}},
 		{"no snapshots", []Criterion{{Prerelease, "false"}, {Name, "core"}}, []string{"core 1.0", "core 1.10", "core 1.2", "core 2.0-beta"}},
 		{"ending", []Criterion{{Extension, "pom"}}, []string{"core 1.0"}},
 		{"classifier", []Criterion{{Classifier, "sources"}}, []string{"core 1.0"}},
@@ -149,18 +150,20 @@ func TestSearchOrders(t *testing.T) {
 		descending bool
 		want       []string
 	}{
-		{ByVersion, false, []string{"core 1.0", "core 1.2", snapshot, "core 1.10", "core 2.0-beta"}},
-		{ByVersion, true, []string{"core 2.0-beta", "core 1.10", snapshot, "core 1.2", "core 1.0"}},
-		{ByName, true, []string{"core 1.0", "core 1.10", "core 1.2", snapshot, "core 2.0-beta"}},
+		{ByVersion, false, []string{"core 1.0", "core 1.2", dated, "core 1.10", "core 2.0-beta"}},
+		{ByVersion, true, []string{"core 2.0-beta", "core 1.10", dated, "core 1.2", "core 1.0"}},
+		{ByName, true, []string{"core 2.0-beta", "core 1.10", dated, "core 1.2", "core 1.0"}},
+		{ByGroup, false, []string{"core 1.0", "core 1.2", dated, "core 1.10", "core 2.0-beta"}},
+		{ByRepository, false, []string{"core 1.0", "core 1.2", dated, "core 1.10", "core 2.0-beta"}},
 	}
 	for _, tt := range tests {
 		if got := f.find(t, Query{Criteria: core, Sort: tt.sort, Descending: tt.descending}); !slices.Equal(got, tt.want) {
 			t.Errorf("%v: %q, want %q", tt.sort, got, tt.want)
 		}
 	}
-	hits, more, err := f.index.Search(t.Context(), Query{Places: f.places, Criteria: core, Sort: ByVersion, Offset: 3, Limit: 1})
-	if err != nil || !more || len(hits) != 1 || hits[0].Component.Version != "1.10" {
-		t.Errorf("second page: %v, %t, %v", hits, more, err)
+	page, err := f.index.Search(t.Context(), Query{Places: f.places, Criteria: core, Sort: ByVersion, Skip: 3, Limit: 1})
+	if err != nil || page.Next == "" || len(page.Hits) != 1 || page.Hits[0].Component.Version != "1.10" {
+		t.Errorf("second page: %v, %v", page, err)
 	}
 }
 
@@ -186,14 +189,14 @@ func TestSearchFollowsChanges(t *testing.T) {
 	if got := f.find(t, Query{Criteria: name}); got != nil {
 		t.Errorf("found %q after it was deleted", got)
 	}
-	if n := f.rows(t, "n\x00late\x00"); n != 0 {
+	if n := f.rows(t, "m-1", "n\x00late\x00"); n != 0 {
 		t.Errorf("%d terms are left of what was deleted", n)
 	}
 }
 
-func (f *fixture) rows(t *testing.T, prefix string) (n int) {
+func (f *fixture) rows(t *testing.T, content, prefix string) (n int) {
 	t.Helper()
-	for _, err := range f.index.store.Scan(t.Context(), termsPartition, kv.Prefix(prefix)) {
+	for _, err := range f.index.store.Scan(t.Context(), partitionsOf(content).terms, kv.Prefix(prefix)) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,10 +211,10 @@ func TestSweepRemovesWhatIsServedNoMore(t *testing.T) {
 	if err := f.index.sweep(t.Context(), []string{"r-1"}); err != nil {
 		t.Fatal(err)
 	}
-	if n := f.rows(t, "n\x00core\x00"); n != 0 {
+	if n := f.rows(t, "m-1", "n\x00core\x00"); n != 0 {
 		t.Errorf("%d terms are left of a repository that is gone", n)
 	}
-	if n := f.rows(t, "w\x00core\x00"); n != 1 {
+	if n := f.rows(t, "r-1", "w\x00core\x00"); n != 1 {
 		t.Errorf("%d terms are left of the other repository, want 1", n)
 	}
 }
@@ -261,4 +264,24 @@ func literalPrefixWhole(pattern string) string {
 		return pattern[:i]
 	}
 	return pattern
+}
+
+func TestSearchRefusals(t *testing.T) {
+	f := newFixture(t)
+	f.index.limits.examined = 3
+	tests := []struct {
+		name  string
+		query Query
+		want  error
+	}{
+		{"two letters inside of words", Query{Criteria: []Criterion{{Name, "*zz*"}}}, ErrTooBroad},
+		{"cursor of nobody", Query{After: "x"}, ErrBadCursor},
+		{"cursor without a number", Query{After: "m\x00x", Sort: ByName}, ErrBadCursor},
+	}
+	for _, tt := range tests {
+		tt.query.Places, tt.query.Limit = f.places, 50
+		if _, err := f.index.Search(t.Context(), tt.query); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
 }

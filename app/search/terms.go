@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -9,21 +11,31 @@ import (
 
 // The letters of fields in keys.
 const (
-	termGroup   = "g"
-	termName    = "n"
-	termVersion = "v"
-	termBase    = "b"
-	termWord    = "w"
+	termGroup      = "g"
+	termName       = "n"
+	termVersion    = "v"
+	termBase       = "b"
+	termPrerelease = "p"
+	termWord       = "w"
+	termExtension  = "e"
+	termClassifier = "c"
 )
 
 // Limits of terms. Longer ones are cut: a match is always checked against the component itself.
 const (
 	maxTerm  = 200 // bytes
 	maxWords = 60  // of one component
+	maxTerms = 80  // of one component and its assets, so that they fit one batch
 )
 
 // baseVersion is the attribute of a component that tells the version clients ask for where it differs from the stored one.
 const baseVersion = "baseVersion"
+
+// The attributes of an asset that components are found by.
+const (
+	extension  = "extension"
+	classifier = "classifier"
+)
 
 // term is one way to find a component.
 type term struct{ field, value string }
@@ -32,12 +44,10 @@ func (t term) String() string { return t.field + "\x00" + t.value }
 
 // termsOf gives the terms of a component, each once.
 func termsOf(c *catalog.Component) []string {
-	seen := make(map[string]bool)
 	var all []string
 	add := func(field, value string) {
 		key := term{field, cut(value)}.String()
-		if value != "" && strings.IndexByte(value, 0) < 0 && !seen[key] && len(all) < maxWords {
-			seen[key] = true
+		if value != "" && strings.IndexByte(value, 0) < 0 && len(all) < maxWords && !slices.Contains(all, key) {
 			all = append(all, key)
 		}
 	}
@@ -45,12 +55,25 @@ func termsOf(c *catalog.Component) []string {
 	add(termName, c.Name)
 	add(termVersion, c.Version)
 	add(termBase, c.Attributes[baseVersion])
+	add(termPrerelease, strconv.FormatBool(snapshot(c)))
 	for _, text := range keywords(c) {
 		for _, word := range words(text) {
 			add(termWord, word)
 		}
 	}
 	return all
+}
+
+// snapshot reports whether clients see a Maven component as not released.
+func snapshot(c *catalog.Component) bool {
+	return strings.HasSuffix(c.Attributes[baseVersion], "-SNAPSHOT")
+}
+
+// assetTerms gives what a component is found by for one of its assets. Having no classifier is a term too.
+func assetTerms(a *catalog.Asset) []string {
+	return []string{
+		term{termExtension, cut(a.Format[extension])}.String(), term{termClassifier, cut(a.Format[classifier])}.String(),
+	}
 }
 
 // keywords are the texts of a component that free text is looked for in.
@@ -98,6 +121,11 @@ func cut(value string) string {
 		return value
 	}
 	return value[:maxTerm]
+}
+
+// orderKeys gives the keys of a component in each order.
+func orderKeys(c *catalog.Component) []string {
+	return []string{ByGroup.key(c), ByName.key(c), ByVersion.key(c)}
 }
 
 // wild reports whether a value holds * or ?.

@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,6 +47,7 @@ type found struct {
 	query       search.Query
 	definitions map[string]repository.Definition // by name
 	hits        []search.Hit
+	offset      int    // of the first hit
 	next        string // continuation token
 }
 
@@ -102,13 +104,13 @@ func (a *API) searchFor(c *call, limit int, token bool) (*found, error) {
 		f.query.Places = append(f.query.Places, search.Place{Repository: name, Format: p.definition.Format, Content: p.definition.Content})
 	}
 	f.query.See = func(at search.Place, found *catalog.Component) bool { return places[at.Repository].see(c, found.Name) }
-	hits, more, err := a.Search.Search(c.Context(), f.query)
+	page, err := a.Search.Search(c.Context(), f.query)
 	if err != nil {
 		return nil, err
 	}
-	f.hits = hits
-	if more {
-		f.next = searchToken(query, f.query.Offset+limit)
+	f.hits = page.Hits
+	if page.Next != "" {
+		f.next = searchToken(query, f.offset+limit, f.orderName()+page.Next)
 	}
 	return f, nil
 }
@@ -136,12 +138,22 @@ func (f *found) control(c *call, query url.Values, token bool) error {
 	if err := f.order(query); err != nil || !token || !query.Has("continuationToken") {
 		return err
 	}
-	offset, ok := parseSearchToken(query)
+	offset, cursor, ok := parseSearchToken(query)
 	if !ok {
 		return statusOnly(http.StatusNotAcceptable)
 	}
-	f.query.Offset = offset
+	f.offset = offset
+	if after, ok := strings.CutPrefix(cursor, f.orderName()); ok {
+		f.query.After = after
+	} else { // a token may be used for another order, in which it only counts
+		f.query.Skip = offset
+	}
 	return nil
+}
+
+// orderName tells an order and its direction from others.
+func (f *found) orderName() string {
+	return fmt.Sprintf("%d %t ", f.query.Sort, f.query.Descending)
 }
 
 var orders = map[string]search.Sort{
@@ -168,9 +180,9 @@ func (f *found) order(query url.Values) error {
 	return quotedf(http.StatusBadRequest, "Unknown direction '%s': asc and desc are known", query.Get("direction"))
 }
 
-// searchToken says where the next page of a query begins. It is of no use for another query.
-func searchToken(query url.Values, offset int) string {
-	return hex.EncodeToString([]byte(strconv.Itoa(offset) + ":" + digestOf(query)))
+// searchToken says where the next page of a query begins: behind how many hits, and behind which one. It is of no use for another query.
+func searchToken(query url.Values, offset int, cursor string) string {
+	return hex.EncodeToString([]byte(strconv.Itoa(offset) + ":" + digestOf(query) + ":" + cursor))
 }
 
 func digestOf(query url.Values) string {
@@ -184,14 +196,14 @@ func digestOf(query url.Values) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func parseSearchToken(query url.Values) (offset int, ok bool) {
+func parseSearchToken(query url.Values) (offset int, cursor string, ok bool) {
 	text, err := hex.DecodeString(query.Get("continuationToken"))
-	number, digest, cut := strings.Cut(string(text), ":")
-	if err != nil || !cut || digest != digestOf(query) {
-		return 0, false
+	parts := strings.SplitN(string(text), ":", 3)
+	if err != nil || len(parts) != 3 || parts[1] != digestOf(query) {
+		return 0, "", false
 	}
-	offset, err = strconv.Atoi(number)
-	return offset, err == nil && offset >= 0
+	offset, err = strconv.Atoi(parts[0])
+	return offset, parts[2], err == nil && offset >= 0
 }
 
 // hit gives a hit with the assets that the caller may see.
