@@ -5,23 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 
 	"entrepot/app/access"
 	"entrepot/app/config"
 	"entrepot/app/mail"
 	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
-	"entrepot/app/repository/upstream"
 	"entrepot/app/scripts"
 	"entrepot/app/seal"
 	"entrepot/app/search"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -56,6 +53,8 @@ type appliance struct {
 	scripts *scripts.Store
 	mail    *mail.Service
 	node    *node.Node
+	trust   *trust.Store
+	out     *outbound.Service
 	search  *search.Index
 
 	mu    sync.Mutex
@@ -88,7 +87,7 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
 	a.engine, err = repository.Open(ctx, repository.Options{
 		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
-		Upstream: a.upstream(), Logger: log,
+		Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +96,10 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 		return nil, err
 	}
 	a.scripts = scripts.New(a.store, scripts.Options{AllowCreation: cfg.ScriptCreation, Writable: a.engine.Writable})
-	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable})
+	if err := a.openOutbound(ctx); err != nil {
+		return nil, err
+	}
+	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Roots: a.trust.Roots})
 	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable}); err != nil {
 		return nil, err
 	}
@@ -223,29 +225,6 @@ func (a *appliance) removeFirstPassword() {
 	if err := os.Remove(a.path(adminPasswordFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		a.log.Error("the first password's file could not be removed", "error", err)
 	}
-}
-
-// upstream gives what all caches' HTTP clients share.
-func (a *appliance) upstream() *upstream.Options {
-	claim := a.cfg.Claim
-	o := &upstream.Options{UserAgent: fmt.Sprintf("Nexus/%s (%s; %s; %s)", claim.Version, claim.Edition, runtime.GOOS, runtime.GOARCH)}
-	if a.cfg.Proxy.URL == "" {
-		return o
-	}
-	proxy, err := url.Parse(a.cfg.Proxy.URL)
-	if err != nil {
-		return o // Check refused it before
-	}
-	o.Proxy = func(r *http.Request) (*url.URL, error) {
-		host := r.URL.Hostname()
-		for _, direct := range a.cfg.Proxy.NoProxy {
-			if host == direct || strings.HasPrefix(direct, ".") && strings.HasSuffix(host, direct) {
-				return nil, nil
-			}
-		}
-		return proxy, nil
-	}
-	return o
 }
 
 // close ends everything in the reverse order of opening. What was acknowledged is kept.

@@ -131,6 +131,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	}
 	api := rest.New(rest.Options{
 		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog, Health: a.records.Health, Log: logs.Logger,
+		Trust: a.trust, Outbound: a.out,
 	})
 	return s, api.Mount(s, pages.Authenticator())
 }

@@ -10,15 +10,13 @@ package mail
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	netmail "net/mail"
-	"net/smtp"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,9 +90,12 @@ type Sealer interface {
 
 // Options of a Service. Sealer is required; of the others the zero value means the documented default.
 type Options struct {
-	Sealer    Sealer
-	Writable  func() error // refuses changes while the server takes none; default never
-	Transport Transport    // default SMTP
+	Sealer   Sealer
+	Writable func() error // refuses changes while the server takes none; default never
+	// Roots gives the authorities and certificates that are trusted for settings with TrustStore; default the system's.
+	Roots     func() *x509.CertPool
+	Transport Transport        // default SMTP
+	Now       func() time.Time // default time.Now
 }
 
 // Service keeps the settings and sends mail. Its methods may be called from many goroutines.
@@ -108,8 +109,14 @@ func New(store *kv.Store, opts Options) *Service {
 	if opts.Writable == nil {
 		opts.Writable = func() error { return nil }
 	}
+	if opts.Roots == nil {
+		opts.Roots = func() *x509.CertPool { return nil }
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	if opts.Transport == nil {
-		opts.Transport = overSMTP{}
+		opts.Transport = overSMTP{opts.Roots, opts.Now}
 	}
 	return &Service{store, opts}
 }
@@ -205,80 +212,4 @@ func (s *Service) Send(ctx context.Context, message Message) error {
 		return fmt.Errorf("mail: send to %s:%d: %w", m.Host, m.Port, err)
 	}
 	return nil
-}
-
-// sendTimeout bounds the talk with a mail server.
-const sendTimeout = 30 * time.Second
-
-// overSMTP talks to a mail server as RFC 5321 says.
-type overSMTP struct{}
-
-// Send implements Transport.
-func (overSMTP) Send(ctx context.Context, m Settings, message Message) error {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	address := net.JoinHostPort(m.Host, strconv.Itoa(m.Port))
-	security := &tls.Config{ServerName: m.Host, InsecureSkipVerify: !m.CheckName}
-	var conn net.Conn
-	var err error
-	if m.TLS {
-		conn, err = (&tls.Dialer{Config: security}).DialContext(ctx, "tcp", address)
-	} else {
-		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	}
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
-	client, err := smtp.NewClient(conn, m.Host)
-	if err != nil {
-		return err
-	}
-	if err := secure(client, m, security); err != nil {
-		return err
-	}
-	return deliver(client, m, message)
-}
-
-// secure starts TLS and signs in, as far as the settings ask for it.
-func secure(client *smtp.Client, m Settings, security *tls.Config) error {
-	offered, _ := client.Extension("STARTTLS")
-	switch {
-	case m.TLS:
-	case offered && (m.StartTLS || m.NeedStartTLS):
-		if err := client.StartTLS(security); err != nil {
-			return err
-		}
-	case m.NeedStartTLS:
-		return errors.New("the mail server does not offer STARTTLS")
-	}
-	if m.Username == "" {
-		return nil
-	}
-	return client.Auth(smtp.PlainAuth("", m.Username, string(m.Password), m.Host))
-}
-
-func deliver(client *smtp.Client, m Settings, message Message) error {
-	if err := client.Mail(m.From); err != nil {
-		return err
-	}
-	if err := client.Rcpt(message.To); err != nil {
-		return err
-	}
-	w, err := client.Data()
-	if err != nil {
-		return err
-	}
-	header := strings.NewReplacer("\r", " ", "\n", " ")
-	_, err = fmt.Fprintf(w, "From: %s\r\nTo: %s\r\nSubject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
-		header.Replace(m.From), header.Replace(message.To), header.Replace(message.Subject), message.Text)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	return client.Quit()
 }

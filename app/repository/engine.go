@@ -62,6 +62,7 @@ type Engine struct {
 	making      singleflight.Group
 	state       atomic.Pointer[state]
 	frozen      atomic.Pointer[Freeze]
+	upstream    atomic.Pointer[upstream.Options]
 
 	mu         sync.Mutex // held by changes of definitions and of the freeze
 	background background
@@ -87,12 +88,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if e.opts.StreamFrom <= 0 {
 		e.opts.StreamFrom = 256 << 10
 	}
-	shared := upstream.Options{}
-	if opts.Upstream != nil {
-		shared = *opts.Upstream
-	}
-	shared.Now = e.now
-	e.opts.Upstream = &shared
+	e.shareUpstream(opts.Upstream)
 	for _, f := range opts.Formats {
 		e.formats[f.Name()] = f
 	}

@@ -70,6 +70,29 @@ func (e *Engine) UpstreamState(name string) (upstream.State, time.Time, bool) {
 	return state, until, true
 }
 
+// shareUpstream keeps what the clients that are made from now on share.
+func (e *Engine) shareUpstream(o *upstream.Options) {
+	shared := upstream.Options{}
+	if o != nil {
+		shared = *o
+	}
+	shared.Now = e.now
+	e.upstream.Store(&shared)
+}
+
+// SetUpstream replaces what the HTTP clients of all caches share, for when the server's own settings of them change. Requests under
+// way end as they began; a cache that was left alone for a while is asked again.
+func (e *Engine) SetUpstream(o *upstream.Options) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shareUpstream(o)
+	for _, r := range e.state.Load().ordered {
+		if r.def.Upstream != nil {
+			r.run.setClient(e.newClient(&r.def))
+		}
+	}
+}
+
 // newClient makes the HTTP client of a cache; nil for other kinds, and while the upstream's address is not known.
 func (e *Engine) newClient(d *Definition) *upstream.Client {
 	u := d.Upstream
@@ -87,7 +110,7 @@ func (e *Engine) newClient(d *Definition) *upstream.Client {
 			Domain: a.NTLMDomain, Bearer: string(a.Bearer), Preemptive: a.Preemptive,
 		}
 	}
-	client, err := upstream.New(settings, e.opts.Upstream)
+	client, err := upstream.New(settings, e.upstream.Load())
 	if err != nil {
 		e.log.Error("upstream cannot be asked", "repository", d.Name, "error", err)
 		return nil

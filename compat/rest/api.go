@@ -14,10 +14,12 @@ import (
 	"entrepot/app/access/permission"
 	"entrepot/app/mail"
 	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/scripts"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
 )
@@ -35,8 +37,11 @@ type Options struct {
 	Scripts *scripts.Store
 	Mail    *mail.Service
 	Node    *node.Node
-	Search  *search.Index
-	Trees   *catalog.Catalog
+	Trust   *trust.Store
+	// Outbound says how caches talk to their upstreams.
+	Outbound *outbound.Service
+	Search   *search.Index
+	Trees    *catalog.Catalog
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
 	Log    *slog.Logger     // default discards
@@ -117,6 +122,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
+		a.trustOperations(), a.httpOperations(),
 	} {
 		all = append(all, resource...)
 	}

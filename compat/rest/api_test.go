@@ -14,10 +14,12 @@ import (
 	"entrepot/app/access/permission"
 	"entrepot/app/mail"
 	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/scripts"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -91,10 +93,14 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	id, err := node.Open(ctx, store, node.Options{})
 	must(err)
+	trusted, err := trust.Open(ctx, store, trust.Options{Writable: engine.Writable})
+	must(err)
+	out, err := outbound.Open(ctx, store, outbound.Options{Sealer: clear{}, Writable: engine.Writable})
+	must(err)
 	s := server.New(server.Options{Blobs: engine})
 	api := New(Options{
 		Engine: engine, Access: users, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
-		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
+		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out,
 	})
 	must(api.Mount(s, basic{users}))
 	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})

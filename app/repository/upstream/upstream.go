@@ -12,6 +12,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,8 +38,8 @@ const (
 // Settings say what to ask and how. The zero value of each member but URL is a default.
 type Settings struct {
 	URL               string        // base; a final "/" is added, query and fragment are dropped
-	Timeout           time.Duration // for connecting and for each silence; 0 means DefaultTimeout
-	Retries           *int          // further tries after an I/O error before the answer; nil means DefaultRetries
+	Timeout           time.Duration // for connecting and for each silence; 0 means that of Options
+	Retries           *int          // further tries after an I/O error before the answer; nil means that of Options
 	UserAgentSuffix   string
 	CircularRedirects bool // follow a redirect to a place already visited
 	Cookies           bool // keep the upstream's cookies and send them back
@@ -51,6 +52,9 @@ type Settings struct {
 // Options are what all clients of a server share. nil and zero members mean the documented default.
 type Options struct {
 	UserAgent string                                                            // default "Entrepot"
+	Suffix    string                                                            // of the user agent of clients without one of their own
+	Timeout   time.Duration                                                     // of clients without one of their own; default DefaultTimeout
+	Retries   *int                                                              // of clients without a number of their own; default DefaultRetries
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error) // default net.Dialer
 	Proxy     func(*http.Request) (*url.URL, error)                             // outbound HTTP proxy; default none
 	Roots     func() *x509.CertPool                                             // extra trust; default none
@@ -123,14 +127,14 @@ func New(s Settings, o *Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{settings: s, base: base, retries: DefaultRetries, userAgent: "Entrepot"}
-	if s.Retries != nil {
-		c.retries = *s.Retries
+	if retries := cmp.Or(s.Retries, o.Retries); retries != nil {
+		c.retries = *retries
 	}
 	if o.UserAgent != "" {
 		c.userAgent = o.UserAgent
 	}
-	if s.UserAgentSuffix != "" {
-		c.userAgent += " " + s.UserAgentSuffix
+	if suffix := cmp.Or(s.UserAgentSuffix, o.Suffix); suffix != "" {
+		c.userAgent += " " + suffix
 	}
 	c.transport = newTransport(s, o)
 	c.auth = newAuthenticator(s.Auth, base, c.transport)
@@ -160,10 +164,7 @@ func baseURL(raw string) (*url.URL, error) {
 }
 
 func newTransport(s Settings, o *Options) *http.Transport {
-	timeout := s.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
+	timeout := cmp.Or(max(s.Timeout, 0), o.Timeout, DefaultTimeout)
 	dial := o.Dial
 	if dial == nil {
 		dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
@@ -340,6 +341,7 @@ func (c *Client) send(ctx context.Context, target *url.URL, r Request, authoriza
 	if method == "" {
 		method = http.MethodGet
 	}
+	ctx = context.WithValue(ctx, schemeKey{}, target.Scheme)
 	req := (&http.Request{Method: method, URL: target, Host: target.Host, Header: make(http.Header), Body: nothing{}}).WithContext(ctx)
 	for name, values := range r.Header {
 		req.Header[name] = values
@@ -349,6 +351,14 @@ func (c *Client) send(ctx context.Context, target *url.URL, r Request, authoriza
 		req.Header.Set("Authorization", authorization)
 	}
 	return c.http.Do(req)
+}
+
+type schemeKey struct{}
+
+// SchemeOf gives the scheme of the URL that a connection is opened for, from the context that Options.Dial gets; "" elsewhere.
+func SchemeOf(ctx context.Context) string {
+	scheme, _ := ctx.Value(schemeKey{}).(string)
+	return scheme
 }
 
 // nothing is an empty body that net/http does not know to be repeatable, so that the number of tries is ours alone.
