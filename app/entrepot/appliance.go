@@ -176,12 +176,8 @@ func (a *appliance) blobsFolder(d repository.BlobStore) string {
 }
 
 func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
-	var names []string
-	for _, f := range allFormats() {
-		names = append(names, f.Name())
-	}
 	return access.Open(ctx, a.store, &access.Options{
-		Formats: names,
+		Formats: repository.KnownFormats(),
 		Repositories: func() []access.RepositoryRef {
 			definitions := a.engine.List()
 			refs := make([]access.RepositoryRef, len(definitions))

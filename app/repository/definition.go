@@ -15,6 +15,7 @@ type Definition struct {
 	BlobStore string            `json:"blobStore"`
 	Strict    bool              `json:"strictContentTypeValidation"`
 	Settings  map[string]string `json:"settings,omitempty"` // the format's own, for example versionPolicy=RELEASE
+	Secrets   map[string]Secret `json:"-"`                  // those of the format's settings that are kept sealed, see FormatSettings
 
 	Write       WritePolicy `json:"writePolicy,omitempty"`  // hosted
 	LatestTag   bool        `json:"latestPolicy,omitempty"` // docker: "latest" may be overwritten under WriteOnce
@@ -58,7 +59,7 @@ type Upstream struct {
 // Connection tunes the HTTP client of one cache; zero members mean the server's default.
 type Connection struct {
 	Retries           *int          `json:"retries,omitempty"` // 0 to 10
-	UserAgentSuffix   string        `json:"userAgentSuffix,omitempty"`
+	UserAgentSuffix   *string       `json:"userAgentSuffix,omitempty"`
 	Timeout           time.Duration `json:"timeout,omitempty"` // 1 s to 3600 s, for connecting and for each silence
 	CircularRedirects bool          `json:"enableCircularRedirects"`
 	Cookies           bool          `json:"enableCookies"`
@@ -73,7 +74,7 @@ type Credentials struct {
 	NTLMHost   string `json:"ntlmHost,omitempty"`
 	NTLMDomain string `json:"ntlmDomain,omitempty"`
 	Bearer     Secret `json:"bearerToken,omitempty"`
-	Preemptive bool   `json:"preemptive,omitempty"`
+	Preemptive *bool  `json:"preemptive,omitempty"` // do not wait for a challenge; nil means that nobody said, which is false
 }
 
 // Secret is a string that prints as ***, in JSON too. Records keep it apart, sealed.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +70,11 @@ func TestDefinitionsAreChecked(t *testing.T) {
 			d.Settings = map[string]string{"versionPolicy": "nope"}
 			return d
 		}(), nil},
-		{"unknown format is kept", Definition{Name: "x", Format: "nuget", Kind: formats.Hosted, Write: WriteAllow, BlobStore: "default"}, nil},
+		{"unknown format", Definition{Name: "x", Format: "cobol", Kind: formats.Hosted, Write: WriteAllow, BlobStore: "default"},
+			[]string{"format: There are no hosted repositories of format cobol"}},
+		{"kind that a format lacks", Definition{Name: "x", Format: "apt", Kind: formats.Proxy, BlobStore: "default"},
+			[]string{"format: There are no proxy repositories of format apt"}},
+		{"format that is not served", Definition{Name: "x", Format: "nuget", Kind: formats.Hosted, Write: WriteAllow, BlobStore: "default"}, nil},
 		{"no upstream", cache(func(d *Definition) { d.Upstream = nil }), []string{"upstream.url: must not be null"}},
 		{"upstream later", cache(func(d *Definition) { d.Upstream.URL = "" }), nil},
 		{"ftp", cache(func(d *Definition) { d.Upstream.URL = "ftp://x/" }), []string{"upstream.url: URL should be in the format 'http://www.example.com'"}},
@@ -87,7 +92,7 @@ func TestDefinitionsAreChecked(t *testing.T) {
 		{"token", cache(func(d *Definition) { d.Upstream.Authentication = &Credentials{Type: "bearerToken"} }),
 			[]string{"upstream.authentication.bearerToken: must not be null"}},
 		{"pre-emptive", cache(func(d *Definition) {
-			d.Upstream.Authentication = &Credentials{Type: "username", Username: "u", Preemptive: true}
+			d.Upstream.Authentication = &Credentials{Type: "username", Username: "u", Preemptive: new(true)}
 		}), []string{"upstream.authentication.preemptive: Pre-emptive authentication is allowed only when using HTTPS remote URL"}},
 		{"routing rule", cache(func(d *Definition) { d.RoutingRule = "none" }), []string{"routingRule: Did not find a routing rule with the name 'none'"}},
 		{"members", rawProxy("x", "none", "files", "nowhere"),
@@ -163,12 +168,16 @@ func TestDefinitionsLastAndSecretsAreSealed(t *testing.T) {
 	retries := 3
 	def := rawCache("copy", "https://upstream.example/x")
 	def.Cleanup = []string{"old"}
-	def.Upstream.Connection = &Connection{Retries: &retries, UserAgentSuffix: "site"}
+	def.Upstream.Connection = &Connection{Retries: &retries, UserAgentSuffix: new("site")}
 	def.Upstream.Authentication = &Credentials{Type: "username", Username: "up", Password: "secret"}
 	bearer := rawCache("other", "https://upstream.example/y")
 	bearer.Upstream.Authentication = &Credentials{Type: "bearerToken", Bearer: "token"}
-	b.create(def, bearer)
-	for _, name := range []string{"copy", "other"} {
+	debs := Definition{
+		Name: "debs", Format: "apt", Kind: formats.Hosted, BlobStore: "default", Write: WriteAllow, Settings: map[string]string{"distribution": "trixie"},
+		Secrets: map[string]Secret{"keypair": "private secret", "passphrase": "token"},
+	}
+	b.create(def, bearer, debs)
+	for _, name := range []string{"copy", "other", "debs"} {
 		entry, err := b.kv.Get(t.Context(), repositoryKey(name))
 		must(t, err)
 		if text := string(entry.Value); strings.Contains(text, "secret") && !strings.Contains(text, "secrets") || strings.Contains(text, `"token"`) ||
@@ -190,6 +199,9 @@ func TestDefinitionsLastAndSecretsAreSealed(t *testing.T) {
 	}
 	if text, err := json.Marshal(after); err != nil || strings.Contains(string(text), "secret") {
 		t.Errorf("the password shows: %s, %v", text, err)
+	}
+	if kept, _ := b.Lookup("debs"); !maps.Equal(kept.Secrets, debs.Secrets) || !maps.Equal(kept.Settings, debs.Settings) {
+		t.Error("the signing key is another, or gone")
 	}
 }
 

@@ -260,7 +260,7 @@ func TestPathsThatCannotBeStored(t *testing.T) {
 func TestOfflineAndUnserved(t *testing.T) {
 	b := newBench(t)
 	offline, docker := rawHosted("offline"), rawHosted("images")
-	docker.Format = "docker"
+	docker.Format, docker.Settings = "docker", map[string]string{"v1Enabled": "false", "forceBasicAuth": "true"}
 	b.create(offline, docker, rawProxy("all", "offline"))
 	b.want(b.do("PUT", "offline", "/a.txt", "x"), 201, "")
 	offline.Online = false

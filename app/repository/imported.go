@@ -2,8 +2,6 @@ package repository
 
 import (
 	"context"
-
-	"entrepot/formats"
 )
 
 // Import stores a repository as another server kept it, replacing one with the same name, format and kind. What it refers to need
@@ -35,26 +33,9 @@ func (e *Engine) Import(ctx context.Context, d Definition, actor string) error {
 	return nil
 }
 
-// checkImport refuses what no repository can be, and fills in the defaults of the format's settings.
+// checkImport refuses what no repository can be. What this server could not make itself, but keep, comes in.
 func (e *Engine) checkImport(before *repo, d *Definition) error {
-	var p problems
-	p.checkName(d.Name)
-	p.checkSettings(e.formats[d.Format], d)
-	if d.Format == "" {
-		p.add("format", "must not be empty")
-	}
-	switch d.Kind {
-	case formats.Hosted:
-		p.checkHosted(d.Write)
-	case formats.Cache:
-		if d.Upstream == nil {
-			p.add("upstream.url", "must not be null")
-		}
-	case formats.Proxy:
-	default:
-		p.add("kind", "must be one of hosted, cache, proxy")
-	}
-	if len(p.list) > 0 {
+	if p := e.checkParts(d); len(p.list) > 0 {
 		return p.list
 	}
 	if before != nil && (before.def.Name != d.Name || before.def.Format != d.Format || before.def.Kind != d.Kind) {

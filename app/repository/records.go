@@ -34,22 +34,36 @@ func ruleKey(name string) kv.Key { return kv.Key{Partition: rulePartition, Sort:
 
 func storeKey(name string) kv.Key { return kv.Key{Partition: storePartition, Sort: name} }
 
+// settingPrefix begins the names under which secrets among a format's settings are kept.
+const settingPrefix = "settings."
+
 // encodeRepository seals the secrets of a definition and gives its record.
 func (e *Engine) encodeRepository(d Definition) ([]byte, error) {
-	rec := repositoryRecord{Definition: d}
+	rec := repositoryRecord{Definition: d, Secrets: make(map[string]string)}
+	seal := func(name string, secret Secret) error {
+		if secret == "" {
+			return nil
+		}
+		sealed, err := e.opts.Sealer.Seal(string(secret))
+		if err != nil {
+			return fmt.Errorf("repository: seal %s of %s: %w", name, d.Name, err)
+		}
+		rec.Secrets[name] = sealed
+		return nil
+	}
+	for name, secret := range d.Secrets {
+		if err := seal(settingPrefix+name, secret); err != nil {
+			return nil, err
+		}
+	}
 	if d.Upstream != nil && d.Upstream.Authentication != nil {
 		up, credentials := *d.Upstream, *d.Upstream.Authentication
 		rec.Upstream, up.Authentication = &up, &credentials
-		rec.Secrets = make(map[string]string, 2)
 		for name, secret := range credentials.secrets() {
-			if *secret == "" {
-				continue
+			if err := seal(name, *secret); err != nil {
+				return nil, err
 			}
-			sealed, err := e.opts.Sealer.Seal(string(*secret))
-			if err != nil {
-				return nil, fmt.Errorf("repository: seal %s of %s: %w", name, d.Name, err)
-			}
-			rec.Secrets[name], *secret = sealed, ""
+			*secret = ""
 		}
 	}
 	value, err := json.Marshal(rec)
@@ -59,26 +73,32 @@ func (e *Engine) encodeRepository(d Definition) ([]byte, error) {
 	return value, nil
 }
 
-// decodeRepository reads a record and opens its secrets.
+// decodeRepository reads a record and opens its secrets. One that cannot be opened is missing: the repository serves on without it, and
+// its upstream says what it thinks of that.
 func (e *Engine) decodeRepository(value []byte) (Definition, error) {
 	var rec repositoryRecord
 	if err := json.Unmarshal(value, &rec); err != nil {
 		return Definition{}, fmt.Errorf("repository: decode: %w", err)
 	}
-	if rec.Upstream == nil || rec.Upstream.Authentication == nil {
-		return rec.Definition, nil
+	credentials := &Credentials{}
+	if rec.Upstream != nil && rec.Upstream.Authentication != nil {
+		credentials = rec.Upstream.Authentication
 	}
-	for name, secret := range rec.Upstream.Authentication.secrets() {
-		sealed, ok := rec.Secrets[name]
-		if !ok {
-			continue
-		}
+	places := credentials.secrets()
+	for name, sealed := range rec.Secrets {
 		plain, err := e.opts.Sealer.Unseal(sealed)
-		if err != nil { // the repository serves on without it, and its upstream says what it thinks of that
+		if err != nil {
 			e.log.Error("secret of a repository cannot be opened", "repository", rec.Name, "secret", name, "error", err)
 			continue
 		}
-		*secret = Secret(plain)
+		if setting, ok := strings.CutPrefix(name, settingPrefix); ok {
+			if rec.Definition.Secrets == nil {
+				rec.Definition.Secrets = make(map[string]Secret)
+			}
+			rec.Definition.Secrets[setting] = Secret(plain)
+		} else if place := places[name]; place != nil {
+			*place = Secret(plain)
+		}
 	}
 	return rec.Definition, nil
 }

@@ -101,13 +101,13 @@ func (e *Engine) newClient(d *Definition) *upstream.Client {
 	}
 	settings := upstream.Settings{URL: u.URL, Blocked: u.Blocked, AutoBlock: u.AutoBlock}
 	if c := u.Connection; c != nil {
-		settings.Timeout, settings.Retries, settings.UserAgentSuffix = c.Timeout, c.Retries, c.UserAgentSuffix
+		settings.Timeout, settings.Retries, settings.UserAgentSuffix = c.Timeout, c.Retries, valueOf(c.UserAgentSuffix)
 		settings.CircularRedirects, settings.Cookies, settings.UseTrustStore = c.CircularRedirects, c.Cookies, c.UseTrustStore
 	}
 	if a := u.Authentication; a != nil {
 		settings.Auth = &upstream.Auth{
 			Type: upstream.AuthType(a.Type), Username: a.Username, Password: string(a.Password),
-			Domain: a.NTLMDomain, Bearer: string(a.Bearer), Preemptive: a.Preemptive,
+			Domain: a.NTLMDomain, Bearer: string(a.Bearer), Preemptive: valueOf(a.Preemptive),
 		}
 	}
 	client, err := upstream.New(settings, e.upstream.Load())
@@ -116,4 +116,13 @@ func (e *Engine) newClient(d *Definition) *upstream.Client {
 		return nil
 	}
 	return client
+}
+
+// valueOf gives what a pointer points to, the zero value for nil.
+func valueOf[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
 }

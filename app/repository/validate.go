@@ -32,21 +32,15 @@ func (p *problems) add(field, message string) {
 // check applies all rules to a definition that is to take the place of before, nil when it is new, and fills in the defaults of the
 // format's settings.
 func (e *Engine) check(s *state, before *repo, d *Definition) error {
-	var p problems
-	p.checkName(d.Name)
-	p.checkSettings(e.formats[d.Format], d)
-	if d.Format == "" {
-		p.add("format", "must not be empty")
+	p := e.checkParts(d)
+	if e.formats[d.Format] == nil && d.Format != "" {
+		p.checkKnown(s, d)
 	}
-	switch d.Kind {
-	case formats.Hosted:
-		p.checkHosted(d.Write)
-	case formats.Cache:
+	switch {
+	case d.Kind == formats.Cache && d.Upstream != nil:
 		p.checkCache(d.Upstream)
-	case formats.Proxy:
+	case d.Kind == formats.Proxy:
 		p.checkMembers(s, *d)
-	default:
-		p.add("kind", "must be one of hosted, cache, proxy")
 	}
 	if d.RoutingRule != "" && s.rules[d.RoutingRule] == nil {
 		p.add("routingRule", "Did not find a routing rule with the name '"+d.RoutingRule+"'")
@@ -61,6 +55,28 @@ func (e *Engine) check(s *state, before *repo, d *Definition) error {
 		return &formats.Error{Kind: formats.Invalid, Message: "Blob store not found", Err: ErrNoBlobStore}
 	}
 	return checkFixed(before, *d)
+}
+
+// checkParts refuses what no repository can be, whatever else there is, and fills in the settings of a format that is served.
+func (e *Engine) checkParts(d *Definition) *problems {
+	p := &problems{}
+	p.checkName(d.Name)
+	p.checkSettings(e.formats[d.Format], d)
+	if d.Format == "" {
+		p.add("format", "must not be empty")
+	}
+	switch d.Kind {
+	case formats.Hosted:
+		p.checkHosted(d.Write)
+	case formats.Cache:
+		if d.Upstream == nil {
+			p.add("upstream.url", "must not be null")
+		}
+	case formats.Proxy:
+	default:
+		p.add("kind", "must be one of hosted, cache, proxy")
+	}
+	return p
 }
 
 // checkFixed refuses changes that a repository with content cannot take.
@@ -106,7 +122,7 @@ func validName(name string) bool {
 	return name != ""
 }
 
-// checkSettings fills in the settings of a format that can be served; those of others are kept as they are.
+// checkSettings fills in the settings of a format that can be served.
 func (p *problems) checkSettings(f formats.Format, d *Definition) {
 	configurer, ok := f.(formats.Configurer)
 	if !ok {
@@ -135,10 +151,6 @@ func (p *problems) checkHosted(policy WritePolicy) {
 }
 
 func (p *problems) checkCache(u *Upstream) {
-	if u == nil {
-		p.add("upstream.url", "must not be null")
-		return
-	}
 	secure := false
 	if u.URL != "" {
 		target, err := url.Parse(u.URL)
@@ -189,7 +201,7 @@ func (p *problems) checkCredentials(a *Credentials, secure bool) {
 	default:
 		p.add("upstream.authentication.type", "must be one of username, ntlm, bearerToken")
 	}
-	if a.Preemptive && !secure {
+	if valueOf(a.Preemptive) && !secure {
 		p.add("upstream.authentication.preemptive", "Pre-emptive authentication is allowed only when using HTTPS remote URL")
 	}
 }

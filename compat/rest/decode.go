@@ -34,18 +34,30 @@ var errEmptyBody = errors.New("rest: empty body")
 // over, numbers and truth values may stand as text and the other way round. A member's Go name is its json tag; an alias tag names a
 // second spelling. Members that are absent or null keep what they hold; make them pointers to tell. With a null tag, null empties them.
 func decode(data []byte, into any) error {
+	v, err := parse(data)
+	if err != nil {
+		return err
+	}
+	return bind(reflect.ValueOf(into).Elem(), v, nil)
+}
+
+// parse reads one JSON value, which is not null. Numbers are json.Number.
+func parse(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
 	switch err := d.Decode(&v); {
 	case errors.Is(err, io.EOF):
-		return errEmptyBody
+		return nil, errEmptyBody
 	case err != nil:
-		return &errUnparsable{err}
+		return nil, &errUnparsable{err}
 	case v == nil:
-		return errEmptyBody
+		return nil, errEmptyBody
 	}
-	return bind(reflect.ValueOf(into).Elem(), v, nil)
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, &errUnparsable{errors.New("something follows the value")}
+	}
+	return v, nil
 }
 
 func bind(to reflect.Value, v any, path []string) error {

@@ -1,9 +1,9 @@
 package rest
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -37,16 +37,17 @@ func (a *API) settingsOf(c *call, format string, kind formats.Kind) (*settingsBo
 	if err != nil {
 		return nil, err
 	}
-	b := &settingsBody{}
-	if err := decode(data, b); err != nil {
+	parsed, err := parse(data)
+	if err != nil {
 		return nil, err
 	}
-	var members map[string]any
-	if err := json.Unmarshal(data, &members); err != nil {
-		return nil, &errUnparsable{err}
+	b := &settingsBody{}
+	if err := bind(reflect.ValueOf(b).Elem(), parsed, nil); err != nil {
+		return nil, err
 	}
+	members, _ := parsed.(map[string]any) // else it did not bind
 	v := b.check(kind)
-	if b.sections, err = readSections(format, kind, members, &v); err != nil {
+	if b.own, err = readSections(format, kind, members, &v); err != nil {
 		return nil, err
 	}
 	if len(v) > 0 {
@@ -56,8 +57,8 @@ func (a *API) settingsOf(c *call, format string, kind formats.Kind) (*settingsBo
 }
 
 func (a *API) createSettings(c *call, kind formats.Kind) (any, error) {
-	format, ok := formatOf(c)
-	if !ok || !a.engine.Served(format) {
+	format, ok := formatOf(c, kind)
+	if !ok {
 		return nil, statusOnly(http.StatusNotFound)
 	}
 	b, err := a.settingsOf(c, format, kind)
@@ -82,7 +83,7 @@ func (a *API) withKnownRule(d repository.Definition) repository.Definition {
 var errNoRepository = quotedf(http.StatusNotFound, "Repository not found")
 
 func (a *API) getSettings(c *call, kind formats.Kind) (any, error) {
-	format, ok := formatOf(c)
+	format, ok := formatOf(c, kind)
 	if !ok {
 		return nil, statusOnly(http.StatusNotFound)
 	}
@@ -108,8 +109,8 @@ func (a *API) listSettings(c *call) (any, error) {
 }
 
 func (a *API) updateSettings(c *call, kind formats.Kind) (any, error) {
-	format, ok := formatOf(c)
-	if !ok || !a.engine.Served(format) {
+	format, ok := formatOf(c, kind)
+	if !ok {
 		return nil, statusOnly(http.StatusNotFound)
 	}
 	b, err := a.settingsOf(c, format, kind)
@@ -180,27 +181,37 @@ func settings(c *call, d repository.Definition) object {
 	storage := object{{"blobStoreName", d.BlobStore}, {"strictContentTypeValidation", d.Strict}}
 	head := object{{"name", d.Name}, {"url", repositoryURL(c, d.Name)}, {"online", d.Online}}
 	tail := object{{"format", d.Format}, {"type", names.Type(d.Kind)}}
-	own := writeSections(d.Format, d.Kind, d.Settings)
-	if len(own) == 0 { // the formats without settings of their own show the format earlier
+	own, special := writeSections(d), special(d.Format, d.Kind)
+	if !special { // the formats without settings of their own show the format earlier
 		head = slices.Insert(head, 1, member{"format", d.Format})
 		tail = tail[1:]
 	}
 	switch d.Kind {
 	case formats.Hosted:
 		storage = append(storage, member{"writePolicy", d.Write})
+		if d.Format == "docker" {
+			storage = append(storage, member{"latestPolicy", d.LatestTag})
+		}
 		head = append(head, member{"storage", storage}, member{"cleanup", cleanupOf(d)})
 		tail = append(object{{"component", object{{"proprietaryComponents", d.Proprietary}}}}, tail...)
 	case formats.Cache:
-		if len(own) > 0 {
+		if special {
 			storage = append(storage, member{"writePolicy", repository.WriteAllow})
 		}
 		head = append(head, member{"storage", storage}, member{"cleanup", cleanupOf(d)})
 		head = append(head, cacheSettings(d)...)
 	case formats.Proxy:
-		head = append(head, member{"storage", storage}, member{"group", object{{"memberNames", append([]string{}, d.Members...)}}})
+		group := object{{"memberNames", append([]string{}, d.Members...)}}
+		if slices.Contains(writableGroups, d.Format) {
+			group = append(group, member{"writableMember", emptyAsNull(d.WriteMember)})
+		}
+		head = append(head, member{"storage", storage}, member{"group", group})
 	}
 	return append(append(head, own...), tail...)
 }
+
+// writableGroups are the formats whose groups show which member takes writes.
+var writableGroups = []string{"docker", "npm"}
 
 func cleanupOf(d repository.Definition) any {
 	if d.Cleanup == nil {
@@ -238,7 +249,7 @@ func connectionOf(c *repository.Connection) any {
 		timeout = int(c.Timeout / time.Second)
 	}
 	return object{
-		{"retries", retries}, {"userAgentSuffix", emptyAsNull(c.UserAgentSuffix)}, {"timeout", timeout},
+		{"retries", retries}, {"userAgentSuffix", c.UserAgentSuffix}, {"timeout", timeout},
 		{"enableCircularRedirects", c.CircularRedirects}, {"enableCookies", c.Cookies}, {"useTrustStore", c.UseTrustStore},
 	}
 }
@@ -252,11 +263,7 @@ func authenticationOf(format string, a *repository.Credentials) any {
 	if format != "maven2" {
 		return append(object{{"type", a.Type}}, account...)
 	}
-	var preemptive any
-	if a.Preemptive {
-		preemptive = true
-	}
-	return append(append(object{{"type", a.Type}, {"preemptive", preemptive}}, account...), member{"bearerToken", nil})
+	return append(append(object{{"type", a.Type}, {"preemptive", a.Preemptive}}, account...), member{"bearerToken", nil})
 }
 
 func inMinutes(d time.Duration) int { return int(d / time.Minute) }

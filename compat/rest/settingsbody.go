@@ -28,7 +28,7 @@ type settingsBody struct {
 	Replication   *replicationBody `json:"replication"`
 	Group         *groupBody       `json:"group"`
 
-	sections map[string]string // the format's own settings
+	own ownSettings // of the format
 }
 
 type storageBody struct {
@@ -264,7 +264,7 @@ func within(v *violations, name string, value *int, low, high int) {
 func (b *settingsBody) definition(format string, kind formats.Kind, before *repository.Definition) repository.Definition {
 	d := repository.Definition{
 		Name: *b.Name, Format: format, Kind: kind, Online: *b.Online, BlobStore: *b.Storage.BlobStore, Strict: *b.Storage.Strict,
-		Settings: b.sections, RoutingRule: deref(b.RoutingRule), Cleanup: b.Cleanup.policies(),
+		Settings: b.own.plain, Secrets: b.own.withStored(before), RoutingRule: deref(b.RoutingRule), Cleanup: b.Cleanup.policies(),
 	}
 	if b.Component != nil {
 		d.Proprietary = deref(b.Component.Proprietary)
@@ -288,7 +288,7 @@ func (b *settingsBody) cache(d *repository.Definition, before *repository.Defini
 	}
 	if c := b.HTTPClient.Connection; c != nil {
 		d.Upstream.Connection = &repository.Connection{
-			Retries: c.Retries, UserAgentSuffix: deref(c.UserAgentSuffix), Timeout: time.Duration(deref(c.Timeout)) * time.Second,
+			Retries: c.Retries, UserAgentSuffix: c.UserAgentSuffix, Timeout: time.Duration(deref(c.Timeout)) * time.Second,
 			CircularRedirects: deref(c.CircularRedirects), Cookies: deref(c.Cookies), UseTrustStore: deref(c.UseTrustStore),
 		}
 	}
@@ -299,7 +299,7 @@ func (b *settingsBody) cache(d *repository.Definition, before *repository.Defini
 		}
 		d.Upstream.Authentication = a.credentials(old)
 		if d.Format != "maven2" { // the other formats have no such setting
-			d.Upstream.Authentication.Preemptive = false
+			d.Upstream.Authentication.Preemptive = nil
 		}
 	}
 	if r := b.Replication; r != nil {
@@ -313,7 +313,7 @@ const placeholder = "#~NXRM~PLACEHOLDER~PASSWORD~#"
 func (a *authenticationBody) credentials(old *repository.Credentials) *repository.Credentials {
 	c := &repository.Credentials{
 		Type: deref(a.Type), Username: deref(a.Username), Password: repository.Secret(deref(a.Password)), NTLMHost: deref(a.NTLMHost),
-		NTLMDomain: deref(a.NTLMDomain), Bearer: repository.Secret(deref(a.Bearer)), Preemptive: deref(a.Preemptive),
+		NTLMDomain: deref(a.NTLMDomain), Bearer: repository.Secret(deref(a.Bearer)), Preemptive: a.Preemptive,
 	}
 	if old != nil && c.Password == placeholder {
 		c.Password = old.Password
@@ -335,8 +335,10 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-// formatOf gives the format of a path like repositories/maven/proxy; false when the path spells it as no client does.
-func formatOf(c *call) (string, bool) {
+// formatOf gives the format of a path like repositories/maven/proxy; false when the path spells it as no client does, or when there are
+// no such repositories.
+func formatOf(c *call, kind formats.Kind) (string, bool) {
 	format := names.FormatOf(c.Param("format"))
-	return format, names.Segment(format) == c.Param("format")
+	_, known := repository.FormatSettings(format, kind)
+	return format, known && names.Segment(format) == c.Param("format")
 }

@@ -216,9 +216,14 @@ func secretsAt(inv *inventory.Inventory, where string) []string {
 		if table == "REPOSITORY" && r.Name == row && r.Upstream != nil && r.Upstream.Authentication != nil {
 			found = append(found, string(r.Upstream.Authentication.Password), string(r.Upstream.Authentication.Bearer))
 		}
+		if table == "REPOSITORY" && r.Name == row {
+			for _, secret := range r.Secrets {
+				found = append(found, string(secret))
+			}
+		}
 	}
 	section := map[string]string{
-		"REPOSITORY": "signing-keys", "CAPABILITY_STORAGE_ITEM": "capabilities", "EMAIL_CONFIGURATION": "email", "HTTP_CLIENT_CONFIGURATION": "http",
+		"CAPABILITY_STORAGE_ITEM": "capabilities", "EMAIL_CONFIGURATION": "email", "HTTP_CLIENT_CONFIGURATION": "http",
 	}[table]
 	for _, r := range inv.Records {
 		if r.Section == section {
@@ -282,7 +287,7 @@ func TestRepositories(t *testing.T) {
 	if r := by["maven-central"]; r.RoutingRule == "" || r.Upstream.ContentMaxAge != 24*time.Hour || !r.Upstream.AutoBlock || r.NegativeCache.TTL != 24*time.Hour {
 		t.Errorf("maven-central is %+v", r)
 	}
-	ntlm := repository.Credentials{Type: "ntlm", Username: "nt-user", Password: "nt-päss wörd", NTLMHost: "WKS1", NTLMDomain: "CORP", Preemptive: true}
+	ntlm := repository.Credentials{Type: "ntlm", Username: "nt-user", Password: "nt-päss wörd", NTLMHost: "WKS1", NTLMDomain: "CORP", Preemptive: new(true)}
 	if d := cmp.Diff(ntlm, *by["maven-blocked"].Upstream.Authentication); d != "" {
 		t.Error("maven-blocked has other credentials")
 	}

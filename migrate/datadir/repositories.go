@@ -16,8 +16,8 @@ import (
 // commonSections are those of a repository's attributes that have a place in a definition; the others are the format's own.
 var commonSections = []string{"storage", "proxy", "httpclient", "negativeCache", "group", "cleanup", "component", "replication", "internal"}
 
-// signingSections hold keys of repositories that sign what they publish. They become records, sealed.
-var signingSections = []string{"aptSigning", "yumSigning"}
+// signingSections hold the keys of repositories that sign what they publish: every member is a secret.
+var signingSections = []string{"aptSigning", "yumSigning", "terraformSigning"}
 
 func (d *Directory) readRoutingRules(ctx context.Context, inv *inventory.Inventory) (map[string]string, error) {
 	byID := make(map[string]string)
@@ -48,7 +48,7 @@ func (d *Directory) readRepositories(ctx context.Context, inv *inventory.Invento
 		if err != nil {
 			return err
 		}
-		found := d.repository(r, inv)
+		found := d.repository(r)
 		found.RoutingRule = rules[r.uuid("routing_rule_id")]
 		if r.err != nil {
 			return r.err
@@ -69,7 +69,7 @@ func (d *Directory) readRepositories(ctx context.Context, inv *inventory.Invento
 }
 
 // repository translates one definition.
-func (d *Directory) repository(r *row, inv *inventory.Inventory) inventory.Repository {
+func (d *Directory) repository(r *row) inventory.Repository {
 	found := inventory.Repository{Definition: repository.Definition{Name: r.text("name"), Online: r.flag("online")}}
 	recipe, attributes := r.text("recipe_name"), r.object("attributes")
 	format, kind, ok := names.ParseRecipe(recipe)
@@ -99,7 +99,7 @@ func (d *Directory) repository(r *row, inv *inventory.Inventory) inventory.Repos
 		group := attributes.object("group")
 		def.Members, def.WriteMember = group.list("memberNames"), group.text("groupWriteMember")
 	}
-	def.Settings = d.formatSettings(r, def.Name, attributes, inv)
+	def.Settings, def.Secrets = d.formatSettings(place{"repository", r.uuid("id"), "attributes"}, attributes)
 	return found
 }
 
@@ -146,7 +146,7 @@ func minutes(o object, key string) time.Duration {
 
 func connection(o object) *repository.Connection {
 	c := &repository.Connection{
-		UserAgentSuffix: o.text("userAgentSuffix"), CircularRedirects: o.flag("enableCircularRedirects"),
+		UserAgentSuffix: o.optional("userAgentSuffix"), CircularRedirects: o.flag("enableCircularRedirects"),
 		Cookies: o.flag("enableCookies"), UseTrustStore: o.flag("useTrustStore"),
 	}
 	if n, ok := o.number("retries"); ok {
@@ -162,31 +162,44 @@ func connection(o object) *repository.Connection {
 func (d *Directory) credentials(o object, at place) *repository.Credentials {
 	c := &repository.Credentials{
 		Type: o.text("type"), Username: o.text("username"), NTLMHost: o.text("ntlmHost"), NTLMDomain: o.text("ntlmDomain"),
-		Preemptive: o.flag("preemptive"),
+	}
+	if o["preemptive"] != nil {
+		preemptive := o.flag("preemptive")
+		c.Preemptive = &preemptive
 	}
 	c.Password, _ = d.secret(at, "httpclient.authentication.password")
 	c.Bearer, _ = d.secret(at, "httpclient.authentication.bearerToken")
 	return c
 }
 
-// formatSettings gives the settings that belong to the repository's format, by the names of their members alone. Keys that sign
-// become records.
-func (d *Directory) formatSettings(r *row, name string, attributes object, inv *inventory.Inventory) map[string]string {
-	settings := make(map[string]string)
+// formatSettings gives the settings that belong to the repository's format, by the names of their members alone, and apart from them
+// those that are secret.
+func (d *Directory) formatSettings(at place, attributes object) (map[string]string, map[string]repository.Secret) {
+	settings, keys := make(map[string]string), make(map[string]repository.Secret)
 	for section, value := range attributes {
 		members, ok := value.(map[string]any)
-		switch {
-		case !ok, slices.Contains(commonSections, section):
-		case slices.Contains(signingSections, section):
-			held := d.takeSecrets(place{"repository", r.uuid("id"), "attributes"}, object{section: members})
-			inv.Records = append(inv.Records, record("signing-keys", name, object{section: members}, held))
-		default:
-			for key := range members {
-				if text := object(members).text(key); text != "" {
-					settings[key] = text
-				}
+		if !ok || slices.Contains(commonSections, section) {
+			continue
+		}
+		for key := range members {
+			text := object(members).text(key)
+			if text == "" {
+				text = strings.Join(object(members).list(key), "\n")
+			}
+			secret, sealed := d.secret(at, section+"."+key)
+			switch {
+			case sealed && secret != "":
+				keys[key] = secret
+			case text == "":
+			case slices.Contains(signingSections, section):
+				keys[key] = repository.Secret(text)
+			default:
+				settings[key] = text
 			}
 		}
 	}
-	return settings
+	if len(keys) == 0 {
+		keys = nil
+	}
+	return settings, keys
 }

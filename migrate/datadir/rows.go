@@ -107,6 +107,15 @@ func (o object) text(key string) string {
 	return ""
 }
 
+// optional gives a member as text, nil when it is absent or null.
+func (o object) optional(key string) *string {
+	if o[key] == nil {
+		return nil
+	}
+	text := o.text(key)
+	return &text
+}
+
 func (o object) flag(key string) bool { return strings.EqualFold(o.text(key), "true") }
 
 // number gives a member as an integer; false when it is none.

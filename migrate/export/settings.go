@@ -16,6 +16,7 @@ import (
 type file struct {
 	*inventory.Inventory
 	Credentials map[string][2]string         // password and bearer token by repository
+	SettingKeys map[string]map[string]string // secrets among a format's settings by repository
 	RecordKeys  map[string]map[string]string // secrets by section/name of the record
 }
 
@@ -129,8 +130,17 @@ func (w *writer) records(ctx context.Context, inv *inventory.Inventory) error {
 
 // saveInventory writes the description, secrets in the clear, for the owner's eyes only.
 func (w *writer) saveInventory(inv *inventory.Inventory) error {
-	out := file{Inventory: inv, Credentials: make(map[string][2]string), RecordKeys: make(map[string]map[string]string)}
+	out := file{
+		Inventory: inv, Credentials: make(map[string][2]string),
+		SettingKeys: make(map[string]map[string]string), RecordKeys: make(map[string]map[string]string),
+	}
 	for _, r := range inv.Repositories {
+		for name, secret := range r.Secrets {
+			if out.SettingKeys[r.Name] == nil {
+				out.SettingKeys[r.Name] = make(map[string]string)
+			}
+			out.SettingKeys[r.Name][name] = string(secret)
+		}
 		if r.Upstream != nil && r.Upstream.Authentication != nil {
 			out.Credentials[r.Name] = [2]string{string(r.Upstream.Authentication.Password), string(r.Upstream.Authentication.Bearer)}
 		}

@@ -51,6 +51,14 @@ func (s *Source) Describe(context.Context) (*inventory.Inventory, error) {
 			a.Password, a.Bearer = repository.Secret(secrets[0]), repository.Secret(secrets[1])
 		}
 	}
+	for i, r := range in.Repositories {
+		for name, secret := range in.SettingKeys[r.Name] {
+			if in.Repositories[i].Secrets == nil {
+				in.Repositories[i].Secrets = make(map[string]repository.Secret)
+			}
+			in.Repositories[i].Secrets[name] = repository.Secret(secret)
+		}
+	}
 	for i, r := range in.Records {
 		for path, secret := range in.RecordKeys[r.Section+"/"+r.Name] {
 			in.Records[i].Secrets[path] = repository.Secret(secret)

@@ -103,6 +103,9 @@ func (p *Plan) repositorySetting(d repository.Definition) *setting {
 	if d.Upstream != nil && d.Upstream.Authentication != nil {
 		s.secrets = []repository.Secret{d.Upstream.Authentication.Password, d.Upstream.Authentication.Bearer}
 	}
+	for _, name := range slices.Sorted(maps.Keys(d.Secrets)) {
+		s.secrets = append(s.secrets, d.Secrets[name])
+	}
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,6 +103,9 @@ func (c *comparison) repositories(inv *inventory.Inventory) (int, error) {
 		}
 		if a, b := secretsOf(there), secretsOf(here); a != b {
 			c.differ("repository", there.Name, "has other credentials for its upstream")
+		}
+		if !maps.Equal(there.Secrets, here.Secrets) {
+			c.differ("repository", there.Name, "has other keys among the settings of its format")
 		}
 		there.Content, there.Token = here.Content, here.Token
 		here.Settings = only(here.Settings, there.Settings)
