@@ -40,8 +40,11 @@ func (e *Engine) BlobStore(name string) (BlobStore, error) {
 	return b.def, nil
 }
 
-// Blobs gives the bytes behind a blob store's definition, or why they cannot be used.
+// Blobs gives the bytes behind a blob store's definition, or of an adopted store, or why they cannot be used.
 func (e *Engine) Blobs(name string) (*blob.Store, error) {
+	if blobs := e.adopted(name); blobs != nil {
+		return blobs, nil
+	}
 	b := e.state.Load().stores[name]
 	switch {
 	case b == nil:
@@ -153,6 +156,9 @@ func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
 	}
 	if len(b.Name) > catalog.MaxStoreName {
 		p.add("name", fmt.Sprintf("must not be longer than %d bytes", catalog.MaxStoreName))
+	}
+	if create && IsAdopted(b.Name) {
+		p.add("name", "must not begin with "+AdoptedPrefix)
 	}
 	if create && s.hasStore(b.Name) {
 		p.add("name", "Name is already used, must be unique (ignoring case)")

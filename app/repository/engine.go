@@ -33,6 +33,8 @@ type Options struct {
 	Sealer  Sealer
 	// OpenBlobs opens the blob store of a definition whose Type is "file". What it returns serves as long as the engine lives.
 	OpenBlobs func(ctx context.Context, d BlobStore) (*blob.Store, error)
+	// Adopted gives the bytes of an adopted blob store (AdoptedPrefix); nil when there is no such store. Without it there are none.
+	Adopted func(store string) *blob.Store
 	// FreeSpace tells how many bytes are free for an open blob store; nil means that nobody knows.
 	FreeSpace func(d BlobStore) (int64, error)
 
@@ -144,6 +146,9 @@ func (e *Engine) Close() error {
 
 // OpenBlob opens the bytes that a Response refers to. The caller closes them.
 func (e *Engine) OpenBlob(ctx context.Context, ref catalog.BlobRef) (blob.Object, error) {
+	if blobs := e.adopted(ref.Store); blobs != nil {
+		return blobs.Open(ctx, ref.Hash)
+	}
 	s := e.state.Load().stores[ref.Store]
 	if s == nil {
 		return nil, fmt.Errorf("repository: blob store %q: %w", ref.Store, blob.ErrNotFound)

@@ -76,23 +76,12 @@ var ErrDigest = errors.New("repository: body does not have the promised size or 
 // so a second run, and any order of runs, gives the same content. A repository whose format is not served takes assets as the other
 // server classified them. open is called at most once, and not when nothing is to be done.
 func (e *Engine) Restore(ctx context.Context, repository string, in Restored, open func() (io.ReadCloser, error)) (RestoreOutcome, error) {
-	r := e.state.Load().find(repository)
-	switch {
-	case r == nil:
-		return 0, errRepositoryNotFound()
-	case r.def.Kind == formats.Proxy:
-		return 0, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
-	}
-	in.normalise()
-	before, err := r.content.Asset(ctx, in.Path)
-	switch {
-	case errors.Is(err, catalog.ErrNotFound):
-	case err != nil:
+	r, before, err := e.restorable(ctx, repository, &in)
+	if err != nil {
 		return 0, err
-	case before.BlobCreated.After(in.BlobCreated):
-		return RestoreKept, nil
-	case before.BlobCreated.Equal(in.BlobCreated):
-		return in.refresh(ctx, r, before)
+	}
+	if before != nil && !before.BlobCreated.Before(in.BlobCreated) {
+		return e.retain(ctx, r, in, before)
 	}
 	body, err := open()
 	if err != nil {
@@ -100,6 +89,31 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 	}
 	defer body.Close()
 	return e.restore(ctx, r, in, before, body)
+}
+
+// restorable finds the repository of a restored asset, and what it holds at its path; nil for nothing.
+func (e *Engine) restorable(ctx context.Context, repository string, in *Restored) (*repo, *catalog.Asset, error) {
+	r := e.state.Load().find(repository)
+	switch {
+	case r == nil:
+		return nil, nil, errRepositoryNotFound()
+	case r.def.Kind == formats.Proxy:
+		return nil, nil, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
+	}
+	in.normalise()
+	before, err := r.content.Asset(ctx, in.Path)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return r, nil, nil
+	}
+	return r, before, err
+}
+
+// retain leaves a blob that is not older in its place.
+func (e *Engine) retain(ctx context.Context, r *repo, in Restored, before *catalog.Asset) (RestoreOutcome, error) {
+	if before.BlobCreated.After(in.BlobCreated) {
+		return RestoreKept, nil
+	}
+	return in.refresh(ctx, r, before)
 }
 
 // refresh takes over what changed on the other server beside the blob: attributes, downloads and what the upstream said.
@@ -144,6 +158,20 @@ func (in *Restored) componentNews(ctx context.Context, r *repo, before *catalog.
 	return true, err
 }
 
+// restore stores the body after it was found to be newer than what is there.
+func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
+	w, item, err := e.take(ctx, r, &in, body)
+	if err != nil {
+		return 0, err
+	}
+	defer w.Discard()
+	info, err := w.Commit(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return e.record(ctx, r, in.asset(r, item, info), in.options(item, before))
+}
+
 // item is what the path is: as the repository's format says, or as the other server did when the format is not served.
 func (in *Restored) item(r *repo) formats.Item {
 	item := formats.Item{Path: in.Path, AssetKind: in.Kind, Component: in.Component}
@@ -156,45 +184,44 @@ func (in *Restored) item(r *repo) formats.Item {
 	return item
 }
 
-// restore stores the body after it was found to be newer than what is there.
-func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
-	item := in.item(r)
+// take spools a body, checks it against what was promised and describes it. The caller commits or discards what it returns.
+func (e *Engine) take(ctx context.Context, r *repo, in *Restored, body io.Reader) (_ *blob.Writer, item formats.Item, err error) {
+	item = in.item(r)
 	opts := writeOptions(&item, max(in.Size, 0))
 	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
 		opts.MD5, opts.SHA512, opts.ExtraUpTo = opts.MD5 || in.Digests.MD5 != "", opts.SHA512 || in.Digests.SHA512 != "", 0
 	}
 	w, err := e.newBlob(ctx, r, opts)
 	if err != nil {
-		return 0, err
+		return nil, item, err
 	}
-	defer w.Discard()
+	defer func() {
+		if err != nil {
+			w.Discard()
+		}
+	}()
 	e.calm.requests.Add(1)
 	e.calm.bodies.Add(1)
 	_, err = w.ReadFrom(body)
 	e.calm.bodies.Add(-1)
 	if err != nil {
-		return 0, fmt.Errorf("restore %s: %w", in.Path, err)
+		return nil, item, fmt.Errorf("restore %s: %w", in.Path, err)
 	}
 	info, err := w.Finish()
 	if err == nil {
 		err = in.check(info)
 	}
 	if err != nil {
-		return 0, err
+		return nil, item, err
 	}
 	if describer, ok := r.format.(formats.Describer); ok {
 		item = describer.Describe(ctx, r.view, item, w, info)
 	}
 	incoming := incoming{repo: r, item: item, declared: in.ContentType}
 	if in.ContentType == "" {
-		if in.ContentType, err = incoming.contentType(w, info.Size); err != nil {
-			return 0, err
-		}
+		in.ContentType, err = incoming.contentType(w, info.Size)
 	}
-	if info, err = w.Commit(ctx); err != nil {
-		return 0, err
-	}
-	return e.record(ctx, r, in.asset(r, item, info), in.options(item, before))
+	return w, item, err
 }
 
 // check compares a body with what was promised, as far as its digests were taken.

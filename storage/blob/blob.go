@@ -4,7 +4,8 @@
 //
 // Invariants:
 //
-//   - The name of a blob is the BLAKE3-256 of its bytes, always; equal bytes are stored once in a Store.
+//   - The name of a blob is the BLAKE3-256 of its bytes, always; equal bytes are stored once in a Store. The one exception is a
+//     Foreign driver, over what another program wrote: it is only read, and its names are checked by itself.
 //   - Commit returns nil only after the bytes survive power loss: spool, hash in one pass, sync, move into place, sync the folder.
 //   - Bytes without their final name are never visible, and what a crash leaves behind is removed when the driver is opened again.
 //   - A visible blob is whole. A Commit that fails at the very end may leave one behind that nobody refers to: collection takes it.
@@ -132,4 +133,12 @@ type Driver interface {
 	Delete(ctx context.Context, h Hash) error
 	// List delivers all blobs after the given name, in order of their names. It stops after the first error.
 	List(ctx context.Context, after Hash) iter.Seq2[Info, error]
+}
+
+// Foreign is a read-only Driver over bytes that another program keeps. A Hash names them in some other way than by their BLAKE3, which
+// nobody knows before they were read.
+type Foreign interface {
+	Driver
+	// Verify reads a blob and checks it as far as its name allows. ErrCorrupt when it is not what its name says, ErrNotFound when absent.
+	Verify(ctx context.Context, h Hash) (Info, error)
 }

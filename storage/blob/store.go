@@ -126,6 +126,13 @@ func (s *Store) List(ctx context.Context, after Hash) iter.Seq2[Info, error] {
 
 // Verify reads a blob and compares its BLAKE3 with its name. ErrCorrupt when they differ, ErrNotFound when absent.
 func (s *Store) Verify(ctx context.Context, h Hash) (Info, error) {
+	if f, ok := s.driver.(Foreign); ok {
+		info, err := f.Verify(ctx, h)
+		if err != nil {
+			return Info{}, s.wrap("verify", h, err)
+		}
+		return info, nil
+	}
 	info, err := s.driver.Stat(ctx, h)
 	if err != nil {
 		return Info{}, s.wrap("verify", h, err)

@@ -78,12 +78,8 @@ func (t *Content) AddDigests(ctx context.Context, path string, ref BlobRef, d bl
 			return ErrConflict
 		}
 		next := *old
-		for _, kind := range digestSet {
-			if field := kind.field(&next.Digests); *field == "" {
-				*field = strings.ToLower(*kind.field(&d))
-			}
-		}
-		w.old, w.new, w.opts, w.now, w.digests = old, &next, &PutOptions{}, t.catalog.opts.Now(), true
+		next.addDigests(&d)
+		w.old, w.new, w.opts, w.now, w.sameBytes = old, &next, &PutOptions{}, t.catalog.opts.Now(), true
 		return nil
 	}, func(*write) {})
 	if err != nil {
@@ -205,9 +201,9 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
-	digests  bool        // only digests are added
-	sequence uint64      // of the attempt: its feed entry, and the number of what it creates
-	creating *sync.Mutex // held by an attempt that makes a component
+	sameBytes bool        // only digests are added, or the place of the blob changes
+	sequence  uint64      // of the attempt: its feed entry, and the number of what it creates
+	creating  *sync.Mutex // held by an attempt that makes a component
 }
 
 func (w *write) add(op kv.Op) { w.ops = append(w.ops, op) }
@@ -228,8 +224,8 @@ func (w *write) commit() error {
 	if err := w.assetOp(); err != nil {
 		return err
 	}
-	if w.digests {
-		if err := w.checksumOps(); err != nil {
+	if w.sameBytes {
+		if err := errors.Join(w.checksumOps(), w.blobOps()); err != nil {
 			return err
 		}
 		return w.t.catalog.store.Apply(w.ctx, w.ops...)
