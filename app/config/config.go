@@ -55,6 +55,14 @@ type Config struct {
 	Limits  Limits  `yaml:"limits"`
 	Tracing Tracing `yaml:"tracing"`
 	Proxy   Proxy   `yaml:"http_proxy"`
+	// Adoption bounds the copying of blobs that are served from an old server's folders.
+	Adoption Adoption `yaml:"adoption"`
+}
+
+// Adoption says how fast adopted blobs are copied behind. Zero means as fast as it goes.
+type Adoption struct {
+	BytesPerSecond int `yaml:"bytes_per_second"`
+	BlobsPerSecond int `yaml:"blobs_per_second"`
 }
 
 // TLS is the HTTPS listener. The files are read again when they change.
@@ -220,6 +228,9 @@ func (c *Config) Check() error {
 	}
 	if err := c.Limits.check(); err != nil {
 		return err
+	}
+	if c.Adoption.BytesPerSecond < 0 || c.Adoption.BlobsPerSecond < 0 {
+		return errors.New("config: adoption: rates must not be negative; 0 means no limit")
 	}
 	if err := c.Claim.check(); err != nil {
 		return err

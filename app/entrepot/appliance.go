@@ -22,6 +22,7 @@ import (
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
+	"entrepot/migrate/adopt"
 	"entrepot/storage/blob"
 	"entrepot/storage/blob/file"
 	"entrepot/storage/catalog"
@@ -56,6 +57,7 @@ type appliance struct {
 	trust   *trust.Store
 	out     *outbound.Service
 	search  *search.Index
+	adopted *adopt.Copier
 
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
@@ -85,13 +87,20 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 		return nil, err
 	}
 	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
+	stores, err := adopt.Open(ctx, a.store)
+	if err != nil {
+		return nil, err
+	}
 	a.engine, err = repository.Open(ctx, repository.Options{
 		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
-		Logger: log,
+		Adopted: stores.Blobs, Logger: log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.adopted = adopt.NewCopier(a.engine, a.catalog, stores, adopt.Options{
+		BytesPerSecond: int64(cfg.Adoption.BytesPerSecond), BlobsPerSecond: int64(cfg.Adoption.BlobsPerSecond), Log: log,
+	})
 	if err := a.engine.CreateDefaults(ctx, !cfg.SkipDefaultRepositories); err != nil {
 		return nil, err
 	}
@@ -115,6 +124,20 @@ func (a *appliance) followChanges(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(done)
 		a.search.Run(ctx, a.contents)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// copyBehind copies adopted blobs until what it returns is called.
+func (a *appliance) copyBehind(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.adopted.Run(ctx)
 	}()
 	return func() {
 		cancel()

@@ -27,6 +27,7 @@ type importNexusCmd struct {
 	MapBlobs     map[string]string `help:"Where folders of blob stores are now." placeholder:"OLD=NEW" mapsep:"none"`
 	ForceVersion bool              `help:"Read a database of a release that is not known."`
 	Move         bool              `help:"Remove each blob from the old server's folders once it is safe here, for want of space. There is no way back."`
+	Adopt        bool              `help:"Copy no blobs now: serve them from the old folders at once, and copy them behind while the server runs."`
 	Verify       bool              `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
 	Read         bool              `help:"With --verify: read every blob here again."`
 	Report       string            `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
@@ -41,6 +42,10 @@ name; if some cannot be opened, they are listed and nothing is imported. Every b
 
 Killed at any moment and run again, the import goes on. Run again after the old server ran on, it brings the difference: what changed
 there since; what was changed here stays. The server must not run on the data folder meanwhile.
+
+With --adopt the records are written and the blobs stay where they are: the server answers from the old folders at once, copies blob
+by blob behind, checks each, and says when the old folders are not needed any more. Until then they have to stay, and the old server
+must not run. An import without --adopt afterwards copies at once what is left.
 
 Examples:
 
@@ -70,18 +75,14 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers, Move: c.Move})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers, Move: c.Move, Adopt: c.Adopt})
 	if err != nil {
 		return err
 	}
 	if err := c.show(env, plan); err != nil || c.Plan {
 		return err
 	}
-	needed := plan.NewBytes
-	if c.Move { // room is made on the way
-		needed = min(needed, 1)
-	}
-	if err := a.checkSpace(needed); err != nil {
+	if err := a.checkSpace(plan.Needed()); err != nil {
 		return err
 	}
 	return c.finish(env, a, plan)

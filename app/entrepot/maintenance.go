@@ -47,6 +47,11 @@ func (c *verifyCmd) Run(env *environment) (err error) {
 		}
 		v.Stores = append(v.Stores, blobs)
 	}
+	for _, store := range a.adopted.Stores().List() {
+		if store.Finished.IsZero() {
+			v.Stores = append(v.Stores, a.adopted.Stores().Blobs(store.Name))
+		}
+	}
 	meter := progress.Start(env.stderr, progress.Options{Title: "verify", Terminal: progress.IsTerminal(env.stderr)})
 	v.Found, v.Read = meter.Total, meter.Add
 	result, err := archive.Verify(env.ctx, v)

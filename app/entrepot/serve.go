@@ -27,6 +27,7 @@ const ballast = 32 << 20
 
 type serveCmd struct {
 	shared
+	CopyRate                int    `help:"Bytes a second at which adopted blobs are copied behind (default: no limit)." placeholder:"BYTES"`
 	Listen                  string `help:"Address and port (default: 127.0.0.1:8081)." placeholder:"ADDR:PORT"`
 	SkipDefaultRepositories bool   `help:"Do not make the repositories that a fresh Nexus has."`
 }
@@ -46,6 +47,9 @@ func (c *serveCmd) Run(env *environment) (err error) {
 	cfg, err := c.load(func(cfg *config.Config) {
 		if c.Listen != "" {
 			cfg.Listen = c.Listen
+		}
+		if c.CopyRate > 0 {
+			cfg.Adoption.BytesPerSecond = c.CopyRate
 		}
 		cfg.SkipDefaultRepositories = cfg.SkipDefaultRepositories || c.SkipDefaultRepositories
 	})
@@ -76,6 +80,7 @@ func (c *serveCmd) Run(env *environment) (err error) {
 	if err := listen(s, a, logs); err != nil {
 		return err
 	}
+	defer a.copyBehind(env.ctx)()
 	<-env.ctx.Done()
 	logs.Logger.Info("stopping", "connections", s.Connections())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.ctx), cfg.Limits.DrainTimeout)

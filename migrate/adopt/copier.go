@@ -63,6 +63,11 @@ func NewCopier(engine *repository.Engine, trees *catalog.Catalog, stores *Stores
 // Stores gives the stores that the copier empties.
 func (c *Copier) Stores() *Stores { return c.stores }
 
+// Usage counts what of an adopted store is left to copy.
+func (c *Copier) Usage(ctx context.Context, store string) (catalog.StoreUsage, error) {
+	return c.trees.StoreUsage(ctx, store)
+}
+
 // Status is how far the copy of one adopted store is.
 type Status struct {
 	Store

@@ -69,8 +69,9 @@ type Directory struct {
 }
 
 var (
-	_ inventory.Source = (*Directory)(nil)
-	_ inventory.Mover  = (*Directory)(nil)
+	_ inventory.Source    = (*Directory)(nil)
+	_ inventory.Mover     = (*Directory)(nil)
+	_ inventory.Adoptable = (*Directory)(nil)
 )
 
 // Open checks that nothing uses the directory and that its database is of a known release. The caller closes what it returns.

@@ -25,6 +25,7 @@ import (
 	"entrepot/app/progress"
 	"entrepot/app/repository"
 	"entrepot/formats"
+	"entrepot/migrate/adopt"
 	"entrepot/migrate/inventory"
 	"entrepot/storage/kv"
 )
@@ -36,6 +37,7 @@ type Target struct {
 	Records *kept.Store // takes what the server has no place for
 	Store   *kv.Store   // keeps the journal of what was imported
 	Sealer  Sealer
+	Adopted *adopt.Copier // serves adopted blobs; nil when the server does not, then nothing can be adopted
 }
 
 // Options tune an import. The zero value is a good default.
@@ -44,6 +46,7 @@ type Options struct {
 	BlobStore string            // blob store of repositories whose own is not known; default "default"
 	Formats   map[string]string // format by repository, over what a source guesses
 	Move      bool              // remove from the source what came over, if it is an inventory.Mover
+	Adopt     bool              // leave the bytes where they lie, if the source is inventory.Adoptable; the server copies them behind
 	Workers   int               // assets copied at once; default 32, because most of the time is spent waiting for the disk
 }
 
@@ -52,18 +55,20 @@ type Plan struct {
 	Origin       string       `json:"origin"`
 	Settings     []Section    `json:"settings,omitempty"`
 	Repositories []Repository `json:"repositories"`
-	Assets       int64        `json:"assets"`    // that the source has and that come over
-	Bytes        int64        `json:"bytes"`     // of these
-	NewAssets    int64        `json:"newAssets"` // that are not here yet, or older
-	NewBytes     int64        `json:"newBytes"`  // of these: what the import needs on disk at most
+	Assets       int64        `json:"assets"`                 // that the source has and that come over
+	Bytes        int64        `json:"bytes"`                  // of these
+	NewAssets    int64        `json:"newAssets"`              // that are not here yet, or older
+	NewBytes     int64        `json:"newBytes"`               // of these: what the import needs on disk at most
+	AdoptedBytes int64        `json:"adoptedBytes,omitempty"` // that an earlier import left in the old folders
 	Notes        []string     `json:"notes,omitempty"`
 
-	target  Target
-	source  inventory.Source
-	opts    Options
-	journal *journal
-	todo    []*setting
-	wanted  map[string]bool // repositories whose assets come over
+	target   Target
+	source   inventory.Source
+	opts     Options
+	journal  *journal
+	adoption *adoption // nil when the source's blobs cannot be adopted
+	todo     []*setting
+	wanted   map[string]bool // repositories whose assets come over
 }
 
 // Repository is one line of a plan.
@@ -104,12 +109,19 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	if _, ok := source.(inventory.Mover); opts.Move && !ok {
 		return nil, errors.New("import: nothing can be moved out of this source")
 	}
+	if _, ok := source.(inventory.Adoptable); opts.Adopt && (!ok || target.Adopted == nil) {
+		return nil, errors.New("import: nothing can be adopted from this source")
+	}
+	if opts.Adopt && opts.Move {
+		return nil, errors.New("import: what is adopted stays where it is and cannot be moved as well")
+	}
 	inv, err := source.Describe(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
 	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
 	p.journal = &journal{store: target.Store, sealer: target.Sealer, origin: inv.SystemID}
+	p.adoption = p.openAdoption(inv)
 	if err := p.compare(ctx, inv); err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
@@ -148,7 +160,21 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 			p.Bytes += r.Bytes
 		}
 	}
-	return p.compareAssets(ctx)
+	if err := p.compareAssets(ctx); err != nil {
+		return err
+	}
+	return p.noteAdoption(ctx)
+}
+
+// Needed is how many bytes of blobs the import may write.
+func (p *Plan) Needed() int64 {
+	switch {
+	case p.opts.Adopt:
+		return 0
+	case p.opts.Move: // room is made on the way
+		return min(p.NewBytes+p.AdoptedBytes, 1)
+	}
+	return p.NewBytes + p.AdoptedBytes
 }
 
 // compareAssets counts what is not here yet.

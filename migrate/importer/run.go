@@ -34,6 +34,8 @@ type Report struct {
 	Kept     int64         `json:"kept"`              // assets that were here already
 	Skipped  int64         `json:"skipped"`           // assets of repositories that stay behind
 	Moved    int64         `json:"moved"`             // assets whose bytes were removed from the source
+	Adopted  int64         `json:"adopted"`           // new and newer assets whose bytes were left where they lie
+	Settled  int64         `json:"settled"`           // blobs that an earlier run had adopted and this one copied
 	Failed   int64         `json:"failed"`
 	Bytes    int64         `json:"bytes"` // read from the source
 	Failures []Failure     `json:"failures,omitempty"`
@@ -99,7 +101,13 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.repositories(ctx); err != nil {
 		return err
 	}
-	return r.assets(ctx)
+	if err := r.adopting(ctx); err != nil {
+		return err
+	}
+	if err := r.assets(ctx); err != nil {
+		return err
+	}
+	return r.settle(ctx)
 }
 
 // setting writes one setting and remembers it. Its error is not nil only when nothing more can be written.
@@ -113,7 +121,7 @@ func (r *run) setting(ctx context.Context, s *setting) (bool, error) {
 		return true, nil
 	case ctx.Err() != nil:
 		return false, ctx.Err()
-	case errors.Is(err, kv.ErrNoSpace), errors.Is(err, kv.ErrReadOnly):
+	case ends(err):
 		return false, err
 	}
 	r.fail(Failure{Setting: s.section + "/" + s.name, Reason: err.Error()})
@@ -190,16 +198,16 @@ func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
 		ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
 	}
-	outcome, err := r.plan.target.Engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
+	outcome, adopted, err := r.restore(ctx, a, restored)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, blob.ErrNoSpace), errors.Is(err, blob.ErrReadOnly):
+	case ends(err):
 		return err
 	case err != nil:
 		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: reason(err)})
 	default:
-		r.count(func(rep *Report) { rep.add(outcome, a.Size) })
+		r.count(func(rep *Report) { rep.add(outcome, a.Size, adopted) })
 		r.moved(ctx, a)
 	}
 	r.meter.Add(1, max(a.Size, 0))
@@ -213,7 +221,12 @@ func (r *run) moved(ctx context.Context, a *inventory.Asset) {
 		return
 	}
 	held, err := r.plan.target.Engine.Held(ctx, a.Repository, a.Path)
-	if err == nil && (held == nil || !strings.EqualFold(held.Digests.SHA1, a.Digests.SHA1)) {
+	if err == nil && held != nil && repository.IsAdopted(held.Blob.Store) {
+		if err = r.plan.target.Engine.Settle(ctx, held.Blob, nil); err == nil {
+			held, err = r.plan.target.Engine.Held(ctx, a.Repository, a.Path)
+		}
+	}
+	if err == nil && (held == nil || repository.IsAdopted(held.Blob.Store) || !strings.EqualFold(held.Digests.SHA1, a.Digests.SHA1)) {
 		return
 	}
 	if err == nil {
@@ -233,7 +246,17 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (rep *Report) add(outcome repository.RestoreOutcome, size int64) {
+// ends reports whether an error is one that the next asset would meet as well.
+func ends(err error) bool {
+	for _, cause := range []error{blob.ErrNoSpace, blob.ErrReadOnly, kv.ErrNoSpace, kv.ErrReadOnly} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}
+
+func (rep *Report) add(outcome repository.RestoreOutcome, size int64, adopted bool) {
 	switch outcome {
 	case repository.RestoreNew:
 		rep.New++
@@ -244,6 +267,10 @@ func (rep *Report) add(outcome repository.RestoreOutcome, size int64) {
 		return
 	case repository.RestoreKept:
 		rep.Kept++
+		return
+	}
+	if adopted {
+		rep.Adopted++
 		return
 	}
 	rep.Bytes += max(size, 0)
@@ -271,6 +298,16 @@ func (rep *Report) JSON(w io.Writer) error { return writeJSON(w, rep) }
 func (rep *Report) Print(w io.Writer) error {
 	for _, f := range rep.Failures {
 		if _, err := fmt.Fprintf(w, "not imported: %s\n", f); err != nil {
+			return err
+		}
+	}
+	if rep.Adopted > 0 {
+		if _, err := fmt.Fprintf(w, "adopted %d assets: the server answers them from the old folders and copies them behind\n", rep.Adopted); err != nil {
+			return err
+		}
+	}
+	if rep.Settled > 0 {
+		if _, err := fmt.Fprintf(w, "copied %d blobs that were adopted before\n", rep.Settled); err != nil {
 			return err
 		}
 	}

@@ -137,3 +137,19 @@ func (p *Problem) Error() string {
 	}
 	return fmt.Sprintf("%s%s (blob %s): %s", p.Repository, p.Path, p.Blob, p.Reason)
 }
+
+// Adoptable is a Source whose bytes lie in folders, from which they can be served.
+type Adoptable interface {
+	// Folders gives the absolute folders of the blob stores that can be served from, by the stores' names; several of a group.
+	// Describe has to come before.
+	Folders() map[string][]string
+	// Place tells where in these folders an asset's bytes lie. It is false for those that lie elsewhere.
+	Place(a *Asset) (Place, bool)
+}
+
+// Place is where bytes lie in a blob store of files.
+type Place struct {
+	Store   string
+	ID      string
+	Created time.Time // zero when the blob does not lie by its date
+}
