@@ -162,6 +162,7 @@ type importReport struct {
 	Created, Changed                     []string
 	SettingsWritten                      int64
 	New, Replaced, Updated, Kept, Failed int64
+	Settled                              int64
 }
 
 // importNexus runs an import and wants it to bring everything.

@@ -131,20 +131,6 @@ func (a *appliance) followChanges(ctx context.Context) (stop func()) {
 	}
 }
 
-// copyBehind copies adopted blobs until what it returns is called.
-func (a *appliance) copyBehind(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.adopted.Run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
 // contents gives the content trees of all repositories.
 func (a *appliance) contents() []string {
 	var all []string

@@ -143,6 +143,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 
 // observe adds the figures of the storage to what is measured.
 func (a *appliance) observe(r prometheus.Registerer) {
+	a.observeAdoption(r)
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "entrepot_records_healthy", Help: "1 when records can be read and written.",
 	}, func() float64 {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"entrepot/migrate/adopt"
+)
+
+// copyBehind copies adopted blobs until what it returns is called.
+func (a *appliance) copyBehind(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.adopted.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// observeAdoption measures what is left to copy from old servers' folders.
+func (a *appliance) observeAdoption(r prometheus.Registerer) {
+	gauge := func(name, help string, of func(adopt.Status) int64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			all, err := a.adopted.Status(context.Background())
+			if err != nil {
+				return -1
+			}
+			total := int64(0)
+			for _, s := range all {
+				total += of(s)
+			}
+			return float64(total)
+		}))
+	}
+	gauge("entrepot_adopted_blobs", "Blobs served from an old server's folders that are not copied yet; -1 when it cannot be told.",
+		func(s adopt.Status) int64 { return s.Blobs })
+	gauge("entrepot_adopted_bytes", "Bytes of the blobs served from an old server's folders; -1 when it cannot be told.",
+		func(s adopt.Status) int64 { return s.Bytes })
+	gauge("entrepot_adopted_failures", "Blobs in an old server's folders that cannot be copied because they are missing or damaged; -1 when it cannot be told.",
+		func(s adopt.Status) int64 { return s.Failures })
+}
