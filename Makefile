@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZ    ?= 10s
 
-.PHONY: setup build run test unit race lint fuzz bench e2e clean
+.PHONY: setup build run test unit race lint api-docs fuzz bench e2e clean
 
 setup: ## install what tests and benchmarks need from the system's packages
 	./packaging/setup.sh
@@ -28,6 +28,10 @@ lint: ## formatting, vet and static analysis
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet -tags e2e ./...
 	$(GO) tool staticcheck -tags e2e ./...
+	./packaging/api-docs.sh check
+
+api-docs: ## the description of the native API, made of the comments in app/api
+	./packaging/api-docs.sh write
 
 fuzz: ## each fuzz target for FUZZ (default 10s)
 	./packaging/fuzz.sh $(FUZZ)

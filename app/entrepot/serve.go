@@ -138,7 +138,10 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog, Health: a.records.Health, Log: logs.Logger,
 		Trust: a.trust, Outbound: a.out,
 	})
-	return s, api.Mount(s, pages.Authenticator())
+	if err := api.Mount(s, pages.Authenticator()); err != nil {
+		return nil, err
+	}
+	return s, a.mountNative(s, pages.Authenticator())
 }
 
 // observe adds the figures of the storage to what is measured.

@@ -27,6 +27,7 @@ const (
 	accessPermission
 	accessLate
 	accessContent
+	accessSignedIn
 )
 
 // Public lets everybody in, also callers whom anonymous access does not allow anything.
@@ -44,6 +45,9 @@ func PermissionAfterBody(all ...string) Access { return Access{kind: accessLate,
 // caller on and answers nothing on its own.
 func Content() Access { return Access{kind: accessContent} }
 
+// SignedIn lets callers in who showed credentials that hold, whatever they may do: for what is their own.
+func SignedIn() Access { return Access{kind: accessSignedIn} }
+
 // String gives the access for listings of routes.
 func (a Access) String() string {
 	switch a.kind {
@@ -53,6 +57,8 @@ func (a Access) String() string {
 		return strings.Join(a.permissions, " ")
 	case accessContent:
 		return "content"
+	case accessSignedIn:
+		return "signed in"
 	}
 	return "none"
 }

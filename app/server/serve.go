@@ -183,6 +183,9 @@ func (s *Server) dispatch(r *Request) (*formats.Response, error) {
 func handle(r *Request, route *mounted) (*formats.Response, error) {
 	r.permissions = route.Access.permissions
 	late := route.Access.kind == accessLate
+	if route.Access.kind == accessSignedIn && !signedIn(r.Caller) {
+		return nil, &formats.Error{Kind: formats.Forbidden}
+	}
 	if !late {
 		if err := r.Authorize(); err != nil {
 			return nil, err
@@ -194,6 +197,12 @@ func handle(r *Request, route *mounted) (*formats.Response, error) {
 		return nil, fmt.Errorf("server: the handler of %s did not check its permission", route.Pattern)
 	}
 	return resp, err
+}
+
+// signedIn reports whether a caller showed credentials: one that can tell that it did not, did not.
+func signedIn(c Caller) bool {
+	unknown, ok := c.(interface{ Anonymous() bool })
+	return c != nil && !(ok && unknown.Anonymous())
 }
 
 // trace starts the request's span, below the client's where it sends one.

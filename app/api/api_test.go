@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"entrepot/app/access"
+	"entrepot/app/access/permission"
+	"entrepot/app/mail"
+	"entrepot/app/node"
+	"entrepot/app/repository"
+	"entrepot/app/resource"
+	"entrepot/app/server"
+	"entrepot/formats"
+	"entrepot/formats/maven2"
+	"entrepot/formats/raw"
+	"entrepot/storage/blob"
+	blobmemory "entrepot/storage/blob/memory"
+	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
+	kvmemory "entrepot/storage/kv/memory"
+)
+
+// clear is a sealer that seals nothing.
+type clear struct{}
+
+func (clear) Seal(s string) (string, error) { return s, nil }
+
+func (clear) Unseal(s string) (string, error) { return s, nil }
+
+// headerOnly authenticates by the Authorization header alone.
+type headerOnly struct{ access *access.Service }
+
+func (h headerOnly) Authenticate(r *server.Request) (server.Caller, error) {
+	subject, err := h.access.Authenticate(r.Context(), access.ParseAuthorization(r.Header.Get("Authorization")))
+	if err != nil {
+		return nil, err
+	}
+	return subject, nil
+}
+
+func (h headerOnly) Permits(c server.Caller, name string) bool {
+	p, err := permission.Parse(name)
+	return err == nil && c.(*access.Subject).Permits(p)
+}
+
+// rig is a server with nothing but the native API, over memory.
+type rig struct {
+	t      *testing.T
+	base   string
+	server *server.Server
+	engine *repository.Engine
+	access *access.Service
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := kv.New(kvmemory.New())
+	trees := catalog.New(store, nil)
+	engine, err := repository.Open(ctx, repository.Options{
+		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
+		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
+			return blob.New(d.Name, blobmemory.New(nil), nil), nil
+		},
+	})
+	must(err)
+	must(engine.CreateDefaults(ctx, false))
+	users, err := access.Open(ctx, store, &access.Options{
+		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
+		Sleep: func(context.Context, time.Duration) error { return nil },
+		Repositories: func() (refs []access.RepositoryRef) {
+			for _, d := range engine.List() {
+				refs = append(refs, access.RepositoryRef{Format: d.Format, Name: d.Name})
+			}
+			return refs
+		},
+	})
+	must(err)
+	id, err := node.Open(ctx, store, node.Options{})
+	must(err)
+	s := server.New(server.Options{Blobs: engine})
+	api := New(Options{
+		Engine: engine, Access: users, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
+			Engine: engine, Access: users, Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
+		}),
+	})
+	must(api.Mount(s, headerOnly{users}))
+	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
+	must(err)
+	t.Cleanup(func() {
+		must(s.Shutdown(ctx))
+		must(engine.Close())
+		must(trees.Close())
+	})
+	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users}
+}
+
+const admin = "admin:admin123"
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// decode reads the body.
+func (a answer) decode(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+}
+
+// do sends a request. user "" sends no credentials, one without ":" is a token; header lines are "Name: value".
+func (r *rig) do(user, method, path, body string, header ...string) answer {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.base+prefix+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
+	if name, secret, ok := strings.Cut(user, ":"); ok {
+		req.SetBasicAuth(name, secret)
+	} else if user != "" {
+		req.Header.Set("Authorization", "Bearer "+user)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(data)}
+}
+
+// exchange is a request and what is wanted of its answer: the status and texts in its body.
+type exchange struct {
+	user, method, path, body string
+	status                   int
+	want                     []string
+}
+
+func (r *rig) play(exchanges []exchange) {
+	r.t.Helper()
+	for _, x := range exchanges {
+		got := r.do(x.user, x.method, x.path, x.body)
+		if got.status != x.status {
+			r.t.Errorf("%s %s %.80s: %d %s, want %d", x.method, x.path, x.body, got.status, got.body, x.status)
+		}
+		for _, want := range x.want {
+			if !strings.Contains(got.body, want) {
+				r.t.Errorf("%s %s %.80s: no %q in %s", x.method, x.path, x.body, want, got.body)
+			}
+		}
+		if got.status >= 400 && got.header.Get("Content-Type") != mediaProblem {
+			r.t.Errorf("%s %s: an error of type %s", x.method, x.path, got.header.Get("Content-Type"))
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package resource
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"entrepot/app/access"
+)
+
+// User is an account. Of a user of another source than the local one only the roles that are assigned here can be set.
+type User struct {
+	ID        string   `json:"id" example:"jane"`
+	Source    string   `json:"source" default:"default"` // of the user; "default" for those kept here
+	FirstName string   `json:"firstName"`
+	LastName  string   `json:"lastName"`
+	Email     string   `json:"email"`
+	Status    string   `json:"status" enums:"active,locked,disabled,changepassword" default:"active"`
+	Roles     []string `json:"roles"`
+	// Password is taken when the user is made. Later it is changed at the address of its own.
+	Password Secret `json:"password,omitempty" swaggertype:"string" format:"password"`
+}
+
+// key names a user among those of all sources: ids of other sources may be the same.
+func (u *User) key() string {
+	if u.Source == access.SourceLocal {
+		return u.ID
+	}
+	return u.Source + "/" + u.ID
+}
+
+// splitUser takes a user's key apart.
+func splitUser(key string, sources []access.Source) (source, id string) {
+	before, after, found := strings.Cut(key, "/")
+	if found && before != access.SourceLocal && slices.ContainsFunc(sources, func(s access.Source) bool { return s.ID == before }) {
+		return before, after
+	}
+	return access.SourceLocal, key
+}
+
+// Users gives the users. The key of one of another source is SOURCE/ID.
+func (r *Resources) Users() *Set[User] {
+	return &Set[User]{
+		Name:  "users",
+		Key:   (*User).key,
+		Blank: func() User { return User{Source: access.SourceLocal, Status: string(access.StatusActive)} },
+		List: func(ctx context.Context) ([]User, error) {
+			users, err := r.Access.Users(ctx, access.UserFilter{})
+			list := []User{}
+			for _, u := range users {
+				list = append(list, userOf(u))
+			}
+			slices.SortFunc(list, func(a, b User) int { return strings.Compare(a.key(), b.key()) })
+			return list, err
+		},
+		Get: func(ctx context.Context, key string) (User, error) {
+			source, id := splitUser(key, r.Access.Sources())
+			u, err := r.Access.User(ctx, source, id)
+			return userOf(u), err
+		},
+		Create: r.createUser,
+		Replace: func(ctx context.Context, actor access.Actor, key string, u User) error {
+			source, id := splitUser(key, r.Access.Sources())
+			if u.ID != id || u.Source != source {
+				return &SyntaxError{Field: "id", Message: "a user cannot be renamed or moved"}
+			}
+			if u.Password != "" && u.Password != Hidden {
+				return &SyntaxError{Field: "password", Message: "the password of a user that exists is set by PUT to its own address, ending in /password"}
+			}
+			return r.Access.UpdateUser(ctx, actor, u.update())
+		},
+		Delete: func(ctx context.Context, actor access.Actor, key string) error {
+			return r.Access.DeleteUser(ctx, actor, key)
+		},
+		Settle: func(ctx context.Context, u *User) error {
+			if _, err := r.Access.User(ctx, u.Source, u.ID); err == nil {
+				u.Password = "" // it is the first one only
+			}
+			return nil
+		},
+	}
+}
+
+// createUser makes a local user, or assigns roles to one of another source.
+func (r *Resources) createUser(ctx context.Context, actor access.Actor, u User) error {
+	if u.Source != access.SourceLocal {
+		return r.Access.UpdateUser(ctx, actor, u.update())
+	}
+	_, err := r.Access.CreateUser(ctx, actor, access.NewUser{
+		ID: u.ID, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Password: u.Password.or(""), Status: access.Status(u.Status), Roles: u.Roles,
+	})
+	return err
+}
+
+func userOf(u access.User) User {
+	return User{
+		ID: u.ID, Source: u.Source, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Status: string(u.Status), Roles: listed(u.Roles),
+	}
+}
+
+func (u *User) update() access.UserUpdate {
+	return access.UserUpdate{
+		ID: u.ID, Source: u.Source, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Status: access.Status(u.Status), Roles: u.Roles,
+	}
+}
