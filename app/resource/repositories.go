@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"entrepot/app/access"
@@ -18,6 +19,7 @@ type Repository struct {
 	BlobStore                   string            `json:"blobStore" default:"default"`
 	StrictContentTypeValidation bool              `json:"strictContentTypeValidation" default:"true"`
 	Settings                    map[string]string `json:"settings,omitempty"` // the format's own, for example versionPolicy
+	Secrets                     map[string]Secret `json:"secrets,omitempty"`  // those of the format's settings that are never shown, for example a signing key
 
 	WritePolicy           string   `json:"writePolicy,omitempty" enums:"ALLOW,ALLOW_ONCE,DENY" default:"ALLOW"` // hosted
 	LatestPolicy          bool     `json:"latestPolicy,omitempty"`                                              // docker: "latest" may be overwritten under ALLOW_ONCE
@@ -47,7 +49,7 @@ type Upstream struct {
 // Connection tunes the HTTP client of a cache; absent members mean the server's default.
 type Connection struct {
 	Retries                 *int     `json:"retries,omitempty" minimum:"0" maximum:"10"`
-	UserAgentSuffix         string   `json:"userAgentSuffix,omitempty"`
+	UserAgentSuffix         *string  `json:"userAgentSuffix,omitempty"`
 	Timeout                 Duration `json:"timeout,omitempty" swaggertype:"string" example:"30s"` // for connecting and for each silence
 	EnableCircularRedirects bool     `json:"enableCircularRedirects"`
 	EnableCookies           bool     `json:"enableCookies"`
@@ -62,7 +64,7 @@ type Authentication struct {
 	NTLMHost    string `json:"ntlmHost,omitempty"`
 	NTLMDomain  string `json:"ntlmDomain,omitempty"`
 	BearerToken Secret `json:"bearerToken,omitempty" swaggertype:"string" format:"password"`
-	Preemptive  bool   `json:"preemptive"`
+	Preemptive  *bool  `json:"preemptive,omitempty"`
 }
 
 // NegativeCache remembers what an upstream does not have.
@@ -117,10 +119,12 @@ func (r *Resources) Repositories() *Set[Repository] {
 			return r.Engine.Delete(ctx, name, actor.UserID)
 		},
 		Settle: func(_ context.Context, d *Repository) error {
-			if before, ok := r.Engine.Lookup(d.Name); ok && d.Upstream != nil && d.Upstream.Authentication != nil {
+			before, _ := r.Engine.Lookup(d.Name)
+			if d.Upstream != nil && d.Upstream.Authentication != nil {
 				stored, a := credentials(before), d.Upstream.Authentication
 				a.Password, a.BearerToken = a.Password.unlike(string(stored.Password)), a.BearerToken.unlike(string(stored.Bearer))
 			}
+			maps.DeleteFunc(d.Secrets, func(name string, secret Secret) bool { return secret.unlike(string(before.Secrets[name])) == "" })
 			return nil
 		},
 	}
@@ -204,6 +208,13 @@ func (d *Repository) definition(before repository.Definition) repository.Definit
 			URL: u.URL, ContentMaxAge: time.Duration(known(u.ContentMaxAge, day)), MetadataMaxAge: time.Duration(known(u.MetadataMaxAge, day)),
 			Blocked: u.Blocked, AutoBlock: known(u.AutoBlock, true), Connection: u.Connection.definition(), Authentication: u.Authentication.definition(credentials(before)),
 		}
+	}
+	next.Secrets = maps.Clone(before.Secrets)
+	for name, secret := range d.Secrets {
+		if next.Secrets == nil {
+			next.Secrets = make(map[string]repository.Secret, len(d.Secrets))
+		}
+		next.Secrets[name] = repository.Secret(secret.or(string(before.Secrets[name])))
 	}
 	if n := d.NegativeCache; n != nil {
 		next.NegativeCache = repository.NegativeCache{Enabled: n.Enabled, TTL: time.Duration(n.TimeToLive)}
