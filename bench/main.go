@@ -20,13 +20,14 @@ import (
 
 // bench is one run.
 type bench struct {
-	dir      string // working folder
-	binary   string
-	assets   int
-	rounds   int
-	duration time.Duration
-	only     *regexp.Regexp
-	rows     []row
+	dir        string // working folder
+	binary     string
+	assets     int
+	components int
+	rounds     int
+	duration   time.Duration
+	only       *regexp.Regexp
+	rows       []row
 }
 
 // row is one figure with what it is held against; wanted is "" where nothing is asked of it.
@@ -45,6 +46,7 @@ func main() {
 	only := flag.String("only", "", "expression on the names of measurements")
 	flag.StringVar(&b.binary, "binary", "bin/entrepot", "the server to measure")
 	flag.IntVar(&b.assets, "assets", 1_000_000, "assets of the large server")
+	flag.IntVar(&b.components, "components", 1_000_000, "components that are searched in")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each pair is measured; the median counts")
 	flag.DurationVar(&b.duration, "duration", 3*time.Second, "of one load")
 	flag.Parse()
@@ -79,6 +81,7 @@ func (b *bench) measure(ctx context.Context, dir string) error {
 		{"large", b.large},
 		{"start", b.starts},
 		{"scale", b.scale},
+		{"search", b.search},
 	} {
 		if !b.only.MatchString(part.name) {
 			continue

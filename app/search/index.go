@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 )
@@ -18,7 +20,7 @@ import (
 // Limits of the work that one search does for the index.
 const (
 	catchUpChanges = 2000 // changes of a repository that a search takes in; the rest is for Run
-	saveEvery      = 500  // changes between two rows of progress
+	addersAtOnce   = 32   // of these changes, taken in at the same time
 	sweepEvery     = 300  // rounds of Run between two sweeps
 )
 
@@ -45,6 +47,9 @@ type state struct {
 	mu sync.Mutex // held while changes are taken in
 	progress
 	loaded bool
+	// current tells that all changes up to this revision of the tree are in.
+	current  bool
+	revision uint64
 }
 
 // progress is a row.
@@ -95,7 +100,7 @@ func (x *Index) Run(ctx context.Context, contents func() []string) {
 
 func (x *Index) catchUpAll(ctx context.Context, content string) error {
 	for {
-		if more, err := x.catchUp(ctx, content); err != nil || !more {
+		if more, err := x.catchUp(ctx, content, true); err != nil || !more {
 			return err
 		}
 	}
@@ -135,11 +140,19 @@ func (x *Index) state(content string) *state {
 	return s
 }
 
-// catchUp takes in what is new in a content tree, as much as one search may wait for; true when there is more.
-func (x *Index) catchUp(ctx context.Context, content string) (more bool, err error) {
+// catchUp takes in what is new in a content tree, as much as one search may wait for; true when there is more. It passes over a tree
+// that has not changed since, unless it is told to look always: a change that was stored while an earlier one was under way comes late.
+func (x *Index) catchUp(ctx context.Context, content string, always bool) (more bool, err error) {
 	s := x.state(content)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	revision, err := x.catalog.Content(content).Revision(ctx)
+	if err != nil {
+		return false, fmt.Errorf("search: %w", err)
+	}
+	if !always && s.current && s.revision == revision {
+		return false, nil
+	}
 	if err := x.load(ctx, content, s); err != nil {
 		return false, err
 	}
@@ -148,7 +161,9 @@ func (x *Index) catchUp(ctx context.Context, content string) (more bool, err err
 			return more, err
 		}
 	}
-	return x.follow(ctx, content, s)
+	more, err = x.follow(ctx, content, s)
+	s.current, s.revision = !more && err == nil, revision
+	return more, err
 }
 
 func (x *Index) load(ctx context.Context, content string, s *state) error {
@@ -182,54 +197,62 @@ func (x *Index) save(ctx context.Context, content string, s *state) error {
 
 // build takes in the components that are there already.
 func (x *Index) build(ctx context.Context, content string, s *state) (more bool, err error) {
-	n := 0
+	n, last := 0, s.ID
+	work, workCtx := x.group(ctx)
 	for c, err := range x.catalog.Content(content).ComponentsAfterID(ctx, s.ID) {
 		if err != nil {
-			return false, fmt.Errorf("search: %w", err)
+			return false, errors.Join(fmt.Errorf("search: %w", err), work.Wait())
 		}
-		if err := x.addWhole(ctx, content, c); err != nil {
-			return false, err
-		}
-		s.ID = c.ID
+		work.Go(func() error { return x.addWhole(workCtx, content, c) })
+		last = c.ID
 		if n++; n == catchUpChanges {
-			return true, x.save(ctx, content, s)
+			break
 		}
 	}
-	s.Built = true
-	return false, x.save(ctx, content, s)
+	if err := work.Wait(); err != nil {
+		return false, err
+	}
+	s.ID = last
+	s.Built = n < catchUpChanges
+	return !s.Built, x.save(ctx, content, s)
+}
+
+// group gives room for several additions at a time, because most of their time is spent waiting for the disk.
+func (x *Index) group(ctx context.Context) (*errgroup.Group, context.Context) {
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(addersAtOnce)
+	return work, ctx
 }
 
 // follow takes in the change feed behind the last sequence.
 func (x *Index) follow(ctx context.Context, content string, s *state) (more bool, err error) {
 	tree := x.catalog.Content(content)
-	n := 0
+	n, last := 0, s.Sequence
+	work, workCtx := x.group(ctx)
 	for change, err := range tree.Changes(ctx, s.Sequence) {
-		if errors.Is(err, catalog.ErrTrimmed) { // nobody searched for long: start over
-			s.progress = progress{}
-			return true, x.save(ctx, content, s)
-		}
 		if err != nil {
+			if err := work.Wait(); err != nil {
+				return false, err
+			}
+			if errors.Is(err, catalog.ErrTrimmed) { // nobody searched for long: start over
+				s.progress = progress{}
+				return true, x.save(ctx, content, s)
+			}
 			return false, fmt.Errorf("search: %w", err)
 		}
 		if change.Kind == catalog.ChangePut {
-			if err := x.addOf(ctx, tree, change.Path); err != nil {
-				return false, err
-			}
+			work.Go(func() error { return x.addOf(workCtx, tree, change.Path) })
 		}
-		s.Sequence = change.Sequence
-		if n++; n%saveEvery == 0 {
-			if err := x.save(ctx, content, s); err != nil {
-				return false, err
-			}
-		}
-		if n == catchUpChanges {
-			return true, nil
+		last = change.Sequence
+		if n++; n == catchUpChanges {
+			break
 		}
 	}
-	if n%saveEvery == 0 {
-		return false, nil
+	if err := work.Wait(); err != nil || n == 0 {
+		return false, err
 	}
-	return false, x.save(ctx, content, s)
+	s.Sequence = last
+	return n == catchUpChanges, x.save(ctx, content, s)
 }
 
 // addOf takes in the component of an asset, if both are still there.

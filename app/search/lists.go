@@ -132,7 +132,7 @@ var termFields = map[Field]string{
 
 func (c Criterion) lookups() [][]lookup {
 	if field := termFields[c.Field]; field != "" {
-		return one(patternLookup(field, c.Value, !c.ofAsset()))
+		return fieldLookups(field, c.Value, !c.ofAsset())
 	}
 	if c.Field != Text {
 		return nil
@@ -143,7 +143,7 @@ func (c Criterion) lookups() [][]lookup {
 	case parsed.coordinates != nil:
 		for i, field := range []string{termGroup, termName, termVersion} {
 			if i < len(parsed.coordinates) {
-				all = append(all, one(patternLookup(field, parsed.coordinates[i], true))...)
+				all = append(all, fieldLookups(field, parsed.coordinates[i], true)...)
 			}
 		}
 		return all
@@ -155,7 +155,7 @@ func (c Criterion) lookups() [][]lookup {
 	}
 	var anyOf []lookup
 	for _, word := range parsed.words {
-		l, ok := patternLookup(termWord, word, true)
+		l, ok := wordLookup(word)
 		if !ok {
 			return nil
 		}
@@ -167,39 +167,67 @@ func (c Criterion) lookups() [][]lookup {
 	return [][]lookup{anyOf}
 }
 
-func one(l lookup, ok bool) [][]lookup {
-	if !ok {
-		return nil
-	}
-	return [][]lookup{{l}}
-}
-
-// patternLookup gives how a pattern is looked up; false when it cannot be. inWords tells that the field's words are terms too.
-func patternLookup(field, pattern string, inWords bool) (lookup, bool) {
+// fieldLookups gives how a pattern for a whole field is looked up. inWords tells that the field's words are terms too.
+func fieldLookups(field, pattern string, inWords bool) [][]lookup {
 	if !wild(pattern) {
-		return lookup{field, cut(pattern), wholeTerm}, true
+		return [][]lookup{{{field, cut(pattern), wholeTerm}}}
 	}
 	prefix := literalPrefix(pattern)
-	if inside := longestInside(pattern); inWords && inside != "" && len(prefix) < gramLength {
-		return lookup{termWord, inside, insideWord}, true
+	var all [][]lookup
+	if prefix != "" {
+		all = append(all, []lookup{{field, prefix, termPrefix}})
 	}
-	return lookup{field, prefix, termPrefix}, prefix != ""
-}
-
-// longestInside gives the longest part of a pattern that is inside one word of all that match, if it is long enough for grams.
-func longestInside(pattern string) string {
-	longest := ""
-	for _, piece := range strings.FieldsFunc(pattern, func(r rune) bool { return r == '*' || r == '?' }) {
-		for _, word := range words(piece) {
-			if len(word) > len(longest) {
-				longest = word
-			}
+	if !inWords || len(prefix) >= gramLength {
+		return all
+	}
+	for _, piece := range strings.FieldsFunc(pattern, isWild) {
+		for _, l := range piecesOfWords(piece) {
+			all = append(all, []lookup{l})
 		}
 	}
-	if len([]rune(longest)) < gramLength {
-		return ""
+	return all
+}
+
+// piecesOfWords gives how the words are looked up that a piece of a text is made of. Those at its ends may go on outside of it, also
+// behind a dot.
+func piecesOfWords(piece string) []lookup {
+	var all []lookup
+	text := strings.ToLower(piece)
+	at := 0
+	for _, word := range words(piece) {
+		at += strings.Index(text[at:], word)
+		begins := at > 0 && text[at-1] != '.'
+		at += len(word)
+		ends := at < len(text) && text[at] != '.'
+		switch {
+		case begins && ends:
+			all = append(all, lookup{termWord, cut(word), wholeTerm})
+		case begins:
+			all = append(all, lookup{termWord, cut(word), termPrefix})
+		case len([]rune(word)) >= gramLength:
+			all = append(all, lookup{termWord, cut(word), insideWord})
+		}
 	}
-	return longest
+	return all
+}
+
+func isWild(r rune) bool { return r == '*' || r == '?' }
+
+// wordLookup gives how a pattern for a word is looked up; false when it cannot be.
+func wordLookup(pattern string) (lookup, bool) {
+	if !wild(pattern) {
+		return lookup{termWord, cut(pattern), wholeTerm}, true
+	}
+	prefix, longest := literalPrefix(pattern), ""
+	for _, piece := range strings.FieldsFunc(pattern, isWild) {
+		if len(piece) > len(longest) {
+			longest = piece
+		}
+	}
+	if len(prefix) < gramLength && len([]rune(longest)) >= gramLength {
+		return lookup{termWord, cut(longest), insideWord}, true
+	}
+	return lookup{termWord, prefix, termPrefix}, prefix != ""
 }
 
 // lists gives the lists of a query in one content tree. When there is none, every component is to be checked.

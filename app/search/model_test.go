@@ -52,7 +52,7 @@ func newModel(t *rapid.T) *model {
 		examined: 1000, sorted: rapid.IntRange(0, 12).Draw(t, "sorted"), members: rapid.IntRange(0, 12).Draw(t, "members"),
 		set: rapid.IntRange(0, 12).Draw(t, "set"), words: rapid.IntRange(0, 6).Draw(t, "words"),
 	}
-	part := rapid.SampledFrom([]string{"core", "co-re", "score", "util", "org.acme", "ab", "CoreX", "core_x"})
+	part := rapid.SampledFrom([]string{"core", "co-re", "score", "util", "org.acme", "ab", "CoreX", "core_x", "-re.x", ".acme"})
 	version := rapid.SampledFrom([]string{"1.0", "1.2", "1.10", "01.2", "2-rc1", "1.0-SNAPSHOT", "10", ""})
 	stored := 0
 	for i := range 3 {
@@ -86,7 +86,7 @@ func newModel(t *rapid.T) *model {
 func (m *model) query(t *rapid.T) Query {
 	field := rapid.SampledFrom([]Field{Text, Group, Name, Version, Base, MavenGroup, MavenName, Prerelease, Extension, Classifier})
 	pattern := rapid.SampledFrom([]string{
-		"core", "co*", "*ore", "*ore*", "c?re", "*", "*o*", "org.acme", "*acme*", "1.0", "1.*", "util core", `"co re"`, "org.acme:*ore*", "", "jar", "j*",
+		"core", "co*", "*ore", "*ore*", "c?re", "*", "*o*", "org.acme", "*acme*", "1.0", "1.*", "util core", `"co re"`, "org.acme:*ore*", "", "jar", "j*", "*re-*", "*-re*", "*e.a*", "*.acme*", "*acme.*", "?o-re?*", "*ore.x", "*-ab?*",
 	})
 	q := Query{
 		Places: m.places[:rapid.IntRange(1, len(m.places)).Draw(t, "places")],

@@ -119,7 +119,7 @@ func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
 		}
 	}
 	for _, p := range s.Places {
-		if _, err := x.catchUp(ctx, p.Content); err != nil {
+		if _, err := x.catchUp(ctx, p.Content, false); err != nil {
 			return Page{}, err
 		}
 	}

@@ -48,49 +48,60 @@ func splitID(sort string) (key string, id uint64, ok bool) {
 	return sort[:at], binary.BigEndian.Uint64([]byte(sort[at+1:])), true
 }
 
-// add takes in a component and what its assets are called, unless all of it is in.
+// add takes in a component and what its assets are called, unless all of it is in. Several may add to one component at a time.
 func (x *Index) add(ctx context.Context, content string, c *catalog.Component, assets ...*catalog.Asset) error {
-	p := partitionsOf(content)
-	key := kv.Key{Partition: p.documents, Sort: idSort(c.ID)}
-	before, err := x.store.Get(ctx, key)
-	var doc document
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(before.Value, &doc); err != nil {
-			return fmt.Errorf("search: read document: %w", err)
-		}
-	case !errors.Is(err, kv.ErrNotFound):
-		return fmt.Errorf("search: read document: %w", err)
-	}
-	var ops []kv.Op
-	if err != nil {
-		doc = document{Terms: termsOf(c), Order: orderKeys(c)}
-		for _, term := range doc.Terms {
-			ops = append(ops, kv.Put(kv.Key{Partition: p.terms, Sort: withID(term, c.ID)}, nil))
-		}
-		for _, order := range doc.Order {
-			ops = append(ops, kv.Put(kv.Key{Partition: p.order, Sort: withID(order, c.ID)}, nil))
-		}
-		if err := x.addGrams(ctx, p, doc.Terms); err != nil {
+	for {
+		err := x.tryAdd(ctx, partitionsOf(content), c, assets)
+		if !errors.Is(err, kv.ErrConflict) {
 			return err
 		}
 	}
+}
+
+func (x *Index) tryAdd(ctx context.Context, p partitions, c *catalog.Component, assets []*catalog.Asset) error {
+	key := kv.Key{Partition: p.documents, Sort: idSort(c.ID)}
+	before, err := x.store.Get(ctx, key)
+	isNew := errors.Is(err, kv.ErrNotFound)
+	var doc document
+	switch {
+	case isNew:
+		doc = document{Terms: termsOf(c), Order: orderKeys(c)}
+		if err := x.addGrams(ctx, p, doc.Terms); err != nil {
+			return err
+		}
+	case err != nil:
+		return fmt.Errorf("search: read document: %w", err)
+	default:
+		if err := json.Unmarshal(before.Value, &doc); err != nil {
+			return fmt.Errorf("search: read document: %w", err)
+		}
+	}
+	old := len(doc.Terms)
 	for _, a := range assets {
 		for _, term := range assetTerms(a) {
 			if len(doc.Terms) < maxTerms && !slices.Contains(doc.Terms, term) {
 				doc.Terms = append(doc.Terms, term)
-				ops = append(ops, kv.Put(kv.Key{Partition: p.terms, Sort: withID(term, c.ID)}, nil))
 			}
 		}
 	}
-	if len(ops) == 0 {
+	if !isNew && len(doc.Terms) == old {
 		return nil
 	}
 	value, err := json.Marshal(doc)
 	if err != nil {
 		return fmt.Errorf("search: encode document: %w", err)
 	}
-	if err := x.store.Apply(ctx, append(ops, kv.Put(key, value))...); err != nil {
+	ops := []kv.Op{kv.PutIf(key, value, before.Version)}
+	if isNew {
+		ops, old = []kv.Op{kv.PutNew(key, value)}, 0
+		for _, order := range doc.Order {
+			ops = append(ops, kv.Put(kv.Key{Partition: p.order, Sort: withID(order, c.ID)}, nil))
+		}
+	}
+	for _, term := range doc.Terms[old:] {
+		ops = append(ops, kv.Put(kv.Key{Partition: p.terms, Sort: withID(term, c.ID)}, nil))
+	}
+	if err := x.store.Apply(ctx, ops...); err != nil {
 		return fmt.Errorf("search: write terms: %w", err)
 	}
 	return nil
