@@ -131,12 +131,16 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	if err != nil {
 		return nil, err
 	}
-	if err := extdirect.New(settings.New(a.store)).Mount(s, pages.Face(), pages.Authenticator()); err != nil {
+	calls := extdirect.New(extdirect.Options{
+		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: settings.New(a.store), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
+	})
+	if err := calls.Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog, Health: a.records.Health, Log: logs.Logger,
+		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
 		Trust: a.trust, Outbound: a.out,
+		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 	})
 	if err := api.Mount(s, pages.Authenticator()); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type Upload struct {
 
 	fields []namedValue
 	files  []uploadFile
+	stored []string // paths
 }
 
 type namedValue struct{ name, value string }
@@ -141,12 +142,16 @@ func (u *Upload) Store(ctx context.Context) error {
 		if err := u.store(ctx, items[i], target); err != nil {
 			return storageRefusal(err)
 		}
+		u.stored = append(u.stored, target.Path)
 		if err := u.tell(ctx, &told, items[i].Component); err != nil {
 			return storageRefusal(err)
 		}
 	}
 	return storageRefusal(u.engine.rebuildAll(ctx, u.repo, told, true))
 }
+
+// Stored gives the paths of the files that Store has stored, in their order.
+func (u *Upload) Stored() []string { return u.stored }
 
 // tell notes which documents tell of a component that was stored.
 func (u *Upload) tell(ctx context.Context, told *derived, at *catalog.Coordinates) error {

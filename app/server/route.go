@@ -41,6 +41,15 @@ func Permission(all ...string) Access { return Access{kind: accessPermission, pe
 // thrown away.
 func PermissionAfterBody(all ...string) Access { return Access{kind: accessLate, permissions: all} }
 
+// AfterBody gives the same access checked by the handler, as with PermissionAfterBody, and whether it was to be checked before.
+func (a Access) AfterBody() (Access, bool) {
+	if a.kind != accessPermission {
+		return a, false
+	}
+	a.kind = accessLate
+	return a, true
+}
+
 // Content leaves the decision to the engine, which knows the privileges of a repository and of a path in it. The handler hands the
 // caller on and answers nothing on its own.
 func Content() Access { return Access{kind: accessContent} }
@@ -99,6 +108,8 @@ type Surface struct {
 	Prefix        string // with its final "/"
 	Face          Face
 	Authenticator Authenticator // nil: callers are not looked at; only public routes can be mounted
+	// Matrix drops what follows a ";" in a segment that a pattern names, so that "/status;x=y" is "/status". A parameter keeps it.
+	Matrix bool
 	// Exhaust reports whether this client must be read to the end of its body before it is answered. nil means never.
 	Exhaust func(r *Request, status int) bool
 
@@ -231,36 +242,40 @@ func (n *node) child(segment string) *node {
 	return n.literal[segment]
 }
 
-// find gives the routes for a path as sent, without its first "/", and the values of their parameters.
-func (n *node) find(path string, values []string) ([]*mounted, []string) {
+// find gives the routes for a path as sent, without its first "/", and the values of their parameters. matrix is the surface's.
+func (n *node) find(path string, matrix bool, values []string) ([]*mounted, []string) {
 	raw, below, more := strings.Cut(path, "/")
 	segment, ok := unescape(raw)
 	if !ok {
 		return nil, nil
 	}
-	if child := n.literal[segment]; child != nil {
-		if routes, v := child.at(below, more, values); routes != nil {
+	literal := segment
+	if matrix {
+		literal, _, _ = strings.Cut(segment, ";")
+	}
+	if child := n.literal[literal]; child != nil {
+		if routes, v := child.at(below, more, matrix, values); routes != nil {
 			return routes, v
 		}
 	}
 	if n.param != nil && segment != "" {
-		if routes, v := n.param.at(below, more, append(values, segment)); routes != nil {
+		if routes, v := n.param.at(below, more, matrix, append(values, segment)); routes != nil {
 			return routes, v
 		}
 	}
 	return n.rest, values
 }
 
-func (n *node) at(below string, more bool, values []string) ([]*mounted, []string) {
+func (n *node) at(below string, more, matrix bool, values []string) ([]*mounted, []string) {
 	if more {
-		return n.find(below, values)
+		return n.find(below, matrix, values)
 	}
 	return n.routes, values
 }
 
 // route picks the route of a request on its surface.
 func (f *Surface) route(r *Request) (*mounted, error) {
-	routes, values := f.root.find(strings.TrimPrefix(r.Target, "/"), nil)
+	routes, values := f.root.find(strings.TrimPrefix(r.Target, "/"), f.Matrix, nil)
 	if len(routes) == 0 {
 		return nil, &formats.Error{Kind: formats.NotFound}
 	}

@@ -15,10 +15,11 @@ import (
 var assets embed.FS
 
 // files are those that browsers and crawlers ask for at the root.
-var files = []struct{ name, contentType string }{
-	{"favicon.ico", "image/vnd.microsoft.icon"},
-	{"favicon-32x32.png", "image/png"},
-	{"robots.txt", "text/plain"},
+var files = []struct{ path, name, contentType string }{
+	{"/favicon.ico", "favicon.ico", "image/vnd.microsoft.icon"},
+	{"/static/rapture/resources/favicon.ico", "favicon.ico", "image/vnd.microsoft.icon"}, // where bookmarks of the old server look
+	{"/favicon-32x32.png", "favicon-32x32.png", "image/png"},
+	{"/robots.txt", "robots.txt", "text/plain"},
 }
 
 // rootRoutes are the root, its few files, and the refusal of everything else.
@@ -31,7 +32,7 @@ func (c *Content) rootRoutes() []server.Route {
 	}
 	for _, f := range files {
 		routes = append(routes, server.Route{
-			Methods: []string{http.MethodGet}, Pattern: "/" + f.name, Access: server.Public(), Class: "page", Handler: c.file(f.name, f.contentType),
+			Methods: []string{http.MethodGet}, Pattern: f.path, Access: server.Public(), Class: "page", Handler: c.file(f.name, f.contentType),
 		})
 	}
 	return routes

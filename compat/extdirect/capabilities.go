@@ -1,12 +1,6 @@
 package extdirect
 
-import (
-	"encoding/json"
-
-	"entrepot/app/server"
-	"entrepot/app/settings"
-	"entrepot/formats"
-)
+import "entrepot/app/settings"
 
 // capability is a capability as the old user interface knows it.
 type capability struct {
@@ -38,8 +32,17 @@ func show(c settings.Capability) capability {
 	return out
 }
 
-func (c *Calls) readCapabilities(r *server.Request, _ []json.RawMessage) (any, error) {
-	all, err := c.settings.Capabilities(r.Context())
+func (c *Calls) capabilityMethods() []method {
+	return []method{
+		{"capability_Capability.read", "nexus:capabilities:read", 0, c.readCapabilities},
+		{"capability_Capability.create", "nexus:capabilities:create", 1, c.createCapability},
+		{"capability_Capability.update", "nexus:capabilities:update", 1, c.updateCapability},
+		{"capability_Capability.remove", "nexus:capabilities:delete", 1, c.removeCapability},
+	}
+}
+
+func (c *Calls) readCapabilities(q *request) (any, error) {
+	all, err := c.Settings.Capabilities(q.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -50,43 +53,35 @@ func (c *Calls) readCapabilities(r *server.Request, _ []json.RawMessage) (any, e
 	return out, nil
 }
 
-// argument reads the one argument of a method.
-func argument(data []json.RawMessage, into any) error {
-	if len(data) != 1 || json.Unmarshal(data[0], into) != nil {
-		return formats.Errorf(formats.Invalid, "The method takes one argument of another shape")
-	}
-	return nil
-}
-
-func (c *Calls) createCapability(r *server.Request, data []json.RawMessage) (any, error) {
+func (c *Calls) createCapability(q *request) (any, error) {
 	var in capability
-	if err := argument(data, &in); err != nil {
+	if err := q.argument(&in); err != nil {
 		return nil, err
 	}
-	made, err := c.settings.Create(r.Context(), settings.Capability{Type: in.Type, Enabled: in.Enabled, Notes: in.Notes, Properties: in.Properties})
+	made, err := c.Settings.Create(q.Context(), settings.Capability{Type: in.Type, Enabled: in.Enabled, Notes: in.Notes, Properties: in.Properties})
 	if err != nil {
 		return nil, err
 	}
 	return show(made), nil
 }
 
-func (c *Calls) updateCapability(r *server.Request, data []json.RawMessage) (any, error) {
+func (c *Calls) updateCapability(q *request) (any, error) {
 	var in capability
-	if err := argument(data, &in); err != nil {
+	if err := q.argument(&in); err != nil {
 		return nil, err
 	}
 	changed := settings.Capability{ID: in.ID, Type: in.Type, Enabled: in.Enabled, Notes: in.Notes, Properties: in.Properties}
-	if err := c.settings.Update(r.Context(), changed); err != nil {
+	if err := c.Settings.Update(q.Context(), changed); err != nil {
 		return nil, err
 	}
 	changed.Type = settings.TypeBaseURL
 	return show(changed), nil
 }
 
-func (c *Calls) removeCapability(r *server.Request, data []json.RawMessage) (any, error) {
+func (c *Calls) removeCapability(q *request) (any, error) {
 	var id string
-	if err := argument(data, &id); err != nil {
+	if err := q.argument(&id); err != nil {
 		return nil, err
 	}
-	return nil, c.settings.Delete(r.Context(), id)
+	return nil, c.Settings.Delete(q.Context(), id)
 }

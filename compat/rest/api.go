@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -42,6 +41,10 @@ type Options struct {
 	Outbound *outbound.Service
 	Search   *search.Index
 	Trees    *catalog.Catalog
+	// Pages words what is refused with a page for people: a request that is broken before it reaches the API. Required.
+	Pages server.Face
+	// Version and Edition are what the server claims to be, for example "3.77.0-08" and "OSS".
+	Version, Edition string
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
 	Log    *slog.Logger     // default discards
@@ -51,8 +54,9 @@ type Options struct {
 // API is the REST API. All its methods may be called from many goroutines.
 type API struct {
 	Options
-	engine *repository.Engine
-	access *access.Service
+	engine  *repository.Engine
+	access  *access.Service
+	tickets tickets
 }
 
 // New makes the API.
@@ -71,7 +75,7 @@ func New(o Options) *API {
 
 // Mount adds all operations to a server.
 func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error {
-	surface := server.Surface{Prefix: prefix, Face: face{a}, Authenticator: authenticator}
+	surface := server.Surface{Prefix: prefix, Face: face{a}, Authenticator: authenticator, Matrix: true}
 	for _, op := range a.operations() {
 		for _, path := range spellings(op) {
 			op.path = path
@@ -122,7 +126,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.trustOperations(), a.httpOperations(),
+		a.trustOperations(), a.httpOperations(), a.uiOperations(), a.wonderlandOperations(),
 	} {
 		all = append(all, resource...)
 	}
@@ -137,6 +141,7 @@ type operation struct {
 	consumes media         // what kind of body
 	produces media         // what kind of answer; default JSON
 	status   int           // of success; default 200 with a value, 204 without
+	early    bool          // the permissions are checked before run; set when it is mounted
 	// run answers. It returns nil, a value to be written as JSON, a text (string) where the operation produces text, or a
 	// *formats.Response that is sent as it is.
 	run func(c *call) (any, error)
@@ -221,8 +226,10 @@ func (a *API) route(op operation) server.Route {
 	if op.consumes == mediaMultipart {
 		limit = 0
 	}
+	access, early := op.access.AfterBody()
+	op.early = early
 	return server.Route{
-		Methods: []string{op.method}, Pattern: prefix + op.path, Access: op.access, Class: "rest", MaxBody: limit,
+		Methods: []string{op.method}, Pattern: prefix + op.path, Access: access, Class: "rest", MaxBody: limit,
 		Handler: func(r *server.Request) (*formats.Response, error) { return a.serve(op, r) },
 	}
 }
@@ -234,12 +241,19 @@ func (a *API) serve(op operation, r *server.Request) (*formats.Response, error) 
 		produces = mediaJSON
 	}
 	switch {
+	case malformedAccept(r.Header):
+		return nil, errAccept
 	case !spelled(r.Target, op.path):
 		return nil, statusOnly(http.StatusNotFound)
 	case !accepts(r.Header, produces):
 		return nil, &server.StatusError{Status: http.StatusNotAcceptable}
 	case op.consumes != mediaNone && op.consumes != mediaAny && !consumes(r.Header, op.consumes):
 		return nil, &server.StatusError{Status: http.StatusUnsupportedMediaType}
+	}
+	if op.early {
+		if err := r.Authorize(); err != nil {
+			return nil, err
+		}
 	}
 	subject, ok := r.Caller.(*access.Subject)
 	if !ok {
@@ -298,46 +312,10 @@ func spelled(target, path string) bool {
 		return false
 	}
 	for i, segment := range want {
-		if !strings.HasPrefix(segment, "{") && have[i] != segment {
+		literal, _, _ := strings.Cut(have[i], ";")
+		if !strings.HasPrefix(segment, "{") && literal != segment {
 			return false
 		}
 	}
 	return true
-}
-
-// accepts reports whether a client takes a kind of answer.
-func accepts(h http.Header, kind media) bool {
-	lines := h["Accept"]
-	if len(lines) == 0 || kind == mediaAny {
-		return true
-	}
-	major, _, _ := strings.Cut(string(kind), "/")
-	for _, line := range lines {
-		if line == "" {
-			return true
-		}
-		for _, item := range strings.Split(line, ",") {
-			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
-			name = strings.ToLower(strings.TrimSpace(name))
-			if name != "*/*" && name != "*" && name != major+"/*" && name != string(kind) {
-				continue
-			}
-			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// consumes reports whether a request's body is of a kind.
-func consumes(h http.Header, kind media) bool {
-	name, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		return false
-	}
-	if kind == mediaTextOrJSON {
-		return name == string(mediaText) || name == string(mediaJSON)
-	}
-	return name == string(kind)
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -53,6 +54,19 @@ func (b basic) Permits(c server.Caller, name string) bool {
 	return err == nil && c.(*access.Subject).Permits(p)
 }
 
+// pages answers with a status and nothing else.
+type pages struct{}
+
+func (pages) Lines(*server.Request, int) []server.Line { return nil }
+
+func (pages) Error(_ *server.Request, err error) *formats.Response {
+	var status *server.StatusError
+	if errors.As(err, &status) {
+		return &formats.Response{Status: status.Status, Header: http.Header{"Content-Type": {"text/html"}}}
+	}
+	return &formats.Response{Status: http.StatusInternalServerError}
+}
+
 // rig is a server with nothing but the REST API, over memory.
 type rig struct {
 	base   string
@@ -100,7 +114,7 @@ func newRig(t *testing.T) *rig {
 	s := server.New(server.Options{Blobs: engine})
 	api := New(Options{
 		Engine: engine, Access: users, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
-		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out,
+		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Pages: pages{},
 	})
 	must(api.Mount(s, basic{users}))
 	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})

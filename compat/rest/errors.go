@@ -73,7 +73,10 @@ func absent() *formats.Response { return &formats.Response{Status: http.StatusNo
 type face struct{ api *API }
 
 // Lines gives what every answer carries.
-func (face) Lines(*server.Request, int) []server.Line {
+func (f face) Lines(r *server.Request, status int) []server.Line {
+	if status == errAccept.Status && malformedAccept(r.Header) {
+		return f.api.Pages.Lines(r, status)
+	}
 	return []server.Line{{Name: "X-Content-Type-Options", Value: "nosniff"}}
 }
 
@@ -86,14 +89,16 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	var refused *formats.Error
 	var own *server.StatusError
 	switch {
+	case errors.Is(err, access.ErrBadCredentials):
+		return unauthenticated()
+	case malformedAccept(r.Header):
+		return f.api.Pages.Error(r, errAccept)
 	case errors.As(err, &list):
 		return validation(r, list)
 	case errors.As(err, &fields):
 		return validation(r, fieldViolations(fields))
 	case errors.As(err, &said):
 		return said.response()
-	case errors.Is(err, access.ErrBadCredentials):
-		return unauthenticated()
 	case errors.As(err, &denied):
 		return f.accessError(r, denied)
 	case errors.As(err, &own):
@@ -217,7 +222,7 @@ func fieldViolations(fields formats.FieldErrors) violations {
 func validation(r *server.Request, list violations) *formats.Response {
 	resp := jsonResponse(http.StatusBadRequest, list)
 	resp.Header.Set("Vary", "Accept")
-	if accept := r.Header.Get("Accept"); accept != string(mediaJSON) {
+	if !asksFor(r.Header, mediaJSON) {
 		resp.Header.Set("Content-Type", validationType)
 	}
 	return fault(resp)

@@ -25,7 +25,7 @@ func (a *API) searchOperations() []operation {
 	return []operation{
 		{method: http.MethodGet, path: "v1/search", access: server.Content(), run: a.searchComponents},
 		{method: http.MethodGet, path: "v1/search/assets", access: server.Content(), run: a.searchAssets},
-		{method: http.MethodGet, path: "v1/search/assets/download", access: server.Content(), produces: mediaAny, run: a.searchDownload},
+		{method: http.MethodGet, path: "v1/search/assets/download", access: server.Content(), run: a.searchDownload},
 	}
 }
 

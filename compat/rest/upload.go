@@ -25,6 +25,12 @@ func (a *API) upload(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, err = a.store(c, name)
+	return nil, err
+}
+
+// store stores the components of a form and gives the paths of their files.
+func (a *API) store(c *call, name string) ([]string, error) {
 	form, err := multipartReader(c)
 	if err != nil {
 		return nil, err
@@ -41,7 +47,10 @@ func (a *API) upload(c *call) (any, error) {
 	if err := c.checkForgery(token); err != nil {
 		return nil, err
 	}
-	return nil, a.wordUpload(name, u.Store(c.Context()))
+	if err := u.Store(c.Context()); err != nil {
+		return nil, a.wordUpload(name, err)
+	}
+	return u.Stored(), nil
 }
 
 func multipartReader(c *call) (*multipart.Reader, error) {

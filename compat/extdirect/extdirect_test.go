@@ -1,0 +1,215 @@
+package extdirect
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"entrepot/app/access"
+	"entrepot/app/access/permission"
+	"entrepot/app/mail"
+	"entrepot/app/repository"
+	"entrepot/app/server"
+	"entrepot/app/settings"
+	"entrepot/formats"
+	"entrepot/formats/maven2"
+	"entrepot/formats/raw"
+	"entrepot/storage/blob"
+	blobmemory "entrepot/storage/blob/memory"
+	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
+	kvmemory "entrepot/storage/kv/memory"
+)
+
+// clear is a sealer that seals nothing.
+type clear struct{}
+
+func (clear) Seal(s string) (string, error) { return s, nil }
+
+func (clear) Unseal(s string) (string, error) { return s, nil }
+
+// basic authenticates as the real one does, without sessions.
+type basic struct{ access *access.Service }
+
+func (b basic) Authenticate(r *server.Request) (server.Caller, error) {
+	subject, err := b.access.Authenticate(r.Context(), access.ParseAuthorization(r.Header.Get("Authorization")))
+	if err != nil {
+		return nil, err
+	}
+	return subject, nil
+}
+
+func (b basic) Permits(c server.Caller, name string) bool {
+	p, err := permission.Parse(name)
+	return err == nil && c.(*access.Subject).Permits(p)
+}
+
+// plain is a face that answers with a status and the error's text.
+type plain struct{}
+
+func (plain) Lines(*server.Request, int) []server.Line { return nil }
+
+func (plain) Error(_ *server.Request, err error) *formats.Response {
+	status := http.StatusInternalServerError
+	if formats.KindOf(err) == formats.Invalid {
+		status = http.StatusBadRequest
+	}
+	return &formats.Response{Status: status, Body: formats.Body{Bytes: []byte(err.Error())}}
+}
+
+// rig is a server with nothing but the calls, over memory. It gives the URL of the endpoint.
+func rig(t *testing.T) string {
+	t.Helper()
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := kv.New(kvmemory.New())
+	trees := catalog.New(store, nil)
+	engine, err := repository.Open(ctx, repository.Options{
+		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
+		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
+			return blob.New(d.Name, blobmemory.New(nil), nil), nil
+		},
+		FreeSpace: func(repository.BlobStore) (int64, error) { return 69_270_000_000, nil },
+	})
+	must(err)
+	must(engine.CreateDefaults(ctx, true))
+	users, err := access.Open(ctx, store, &access.Options{
+		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
+		Sleep: func(context.Context, time.Duration) error { return nil },
+	})
+	must(err)
+	calls := New(Options{
+		Engine: engine, Access: users, Settings: settings.New(store), Version: "3.77.0-08", Edition: "OSS",
+		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
+	})
+	s := server.New(server.Options{Blobs: engine})
+	must(calls.Mount(s, plain{}, basic{users}))
+	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
+	must(err)
+	t.Cleanup(func() {
+		must(s.Shutdown(ctx))
+		must(engine.Close())
+		must(trees.Close())
+	})
+	return "http://" + addr.String() + path
+}
+
+// post sends a body and gives the answer's status and text. admin says whether credentials come with it.
+func post(t *testing.T, url, body string, admin bool) (status int, text string) {
+	t.Helper()
+	method := http.MethodPost
+	if body == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if admin {
+		req.SetBasicAuth("admin", "admin123")
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+// rpc writes a call. data is its arguments as JSON.
+func rpc(name, data string) string {
+	action, method, _ := strings.Cut(name, ".")
+	return `{"action":"` + action + `","method":"` + method + `","data":` + data + `,"type":"rpc","tid":7}`
+}
+
+func TestCalls(t *testing.T) {
+	url := rig(t)
+	tests := []struct {
+		name, data string
+		anonymous  bool
+		want       string // in the answer
+	}{
+		{name: "rapture_Security.getUser", want: `"data":{"id":"admin","authenticated":true,"administrator":true`},
+		{name: "rapture_Security.getUser", anonymous: true, want: `"result":{"success":true,"data":null}`},
+		{name: "rapture_Security.getPermissions", want: `{"id":"nexus:*"}`},
+		{name: "coreui_User.read", want: `"userId":"admin","version":"0","realm":"default"`},
+		{name: "coreui_User.read", anonymous: true, want: `{"message":"User is not permitted: nexus:users:read","authenticationRequired":false,"success":false,"data":[]}`},
+		{name: "coreui_User.readSources", want: `"id":"default"`},
+		{name: "coreui_Role.read", want: `"id":"nx-admin"`},
+		{name: "coreui_Role.readReferences", want: `{"id":"nx-admin","name":"nx-admin"}`},
+		{name: "coreui_Privilege.read", want: `"permission":"nexus:*"`},
+		{name: "coreui_Privilege.readReferences", want: `{"id":"nx-all","name":"nx-all"}`},
+		{name: "coreui_Privilege.readTypes", want: `"storeApi":"coreui_Selector.readReferences"`},
+		{name: "coreui_Selector.read", want: `"data":[]`},
+		{name: "coreui_Selector.readReferences", want: `"data":[]`},
+		{name: "coreui_RealmSettings.read", want: `"data":{"realms":["NexusAuthenticatingRealm"]}`},
+		{name: "coreui_RealmSettings.update", data: `[{"realms":["nope"]}]`, want: `"success":false`},
+		{name: "coreui_AnonymousSettings.update", data: `[{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}]`, want: `"success":true`},
+		{name: "coreui_AnonymousSettings.update", data: `[]`, want: `takes one argument`},
+		{name: "coreui_AnonymousSettings.read", want: `{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`},
+		{name: "coreui_Repository.readReferences", anonymous: true, want: `"id":"maven-releases","name":"maven-releases","type":"hosted","format":"maven2","versionPolicy":"RELEASE"`},
+		{name: "coreui_Repository.readReferencesAddingEntryForAll", want: `"name":"(All Repositories)"`},
+		{name: "coreui_Repository.readReferencesAddingEntriesForAllFormats", want: `"id":"*-maven2"`},
+		{name: "coreui_Repository.readRecipes", want: `{"id":"raw-hosted","name":"raw (hosted)"}`},
+		{name: "coreui_Repository.getBrowseableFormats", want: `"data":[{"id":"maven2"}]`},
+		{name: "coreui_Browse.read", data: `[{"repositoryName":"maven-releases","node":"/"}]`, want: `"data":[]`},
+		{name: "coreui_Browse.read", data: `[{"repositoryName":"nope","node":"/"}]`, want: `"message":"Repository not found"`},
+		{name: "coreui_Upload.getUploadDefinitions", want: `"displayName":"Artifact ID"`},
+		{name: "coreui_Blobstore.read", want: `"name":"default","type":"File"`},
+		{name: "coreui_Blobstore.readNames", want: `{"name":"default"}`},
+		{name: "coreui_Email.read", want: `"host":"localhost","port":25`},
+		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"nonsense"}}]`, want: `"errors":{"url":`},
+		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"https://nexus.example"}}]`, want: `"typeId":"baseurl"`},
+		{name: "capability_Capability.read", want: `https://nexus.example`},
+		{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
+		{name: "nope.read", want: `No action registered as 'nope'`},
+	}
+	for _, tt := range tests {
+		if tt.data == "" {
+			tt.data = "null"
+		}
+		status, text := post(t, url, rpc(tt.name, tt.data), !tt.anonymous)
+		if status != http.StatusOK || !strings.HasPrefix(text, `{"tid":7,"action":"`) || !strings.Contains(text, tt.want) {
+			t.Errorf("%s %s: %d %s, want %s", tt.name, tt.data, status, text, tt.want)
+		}
+	}
+}
+
+func TestManyCalls(t *testing.T) {
+	url := rig(t)
+	one := rpc("coreui_RealmSettings.read", "null")
+	if status, text := post(t, url, "["+one+","+one+"]", true); status != http.StatusOK || strings.Count(text, "NexusAuthenticatingRealm") != 2 {
+		t.Errorf("two calls: %d %s", status, text)
+	}
+	for _, body := range []string{"{", `{"a":1}`, "[" + strings.Repeat(one+",", maxCalls) + one + "]", "[1]"} {
+		if status, text := post(t, url, body, true); status != http.StatusBadRequest {
+			t.Errorf("%.40s: %d %s", body, status, text)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	url := rig(t)
+	for _, admin := range []bool{false, true} {
+		status, text := post(t, url+"/poll/rapture_State_get", "", admin)
+		if status != http.StatusOK || !strings.Contains(text, `"version":"3.77.0-08"`) || strings.Contains(text, `"user":`) != admin {
+			t.Errorf("state, signed in %v: %d %s", admin, status, text)
+		}
+	}
+	if status, text := post(t, url+"/api.js", "", false); status != http.StatusOK || !strings.Contains(text, `"coreui_Selector":[{"name":"read","len":0}`) {
+		t.Errorf("description: %d %s", status, text)
+	}
+}
