@@ -25,6 +25,7 @@ type importNexusCmd struct {
 	Phrase       string            `help:"The old server's master phrase file, if it is not where its settings say." type:"existingfile" placeholder:"FILE"`
 	Property     map[string]string `help:"A property that the old server was given on its command line." placeholder:"NAME=VALUE" mapsep:"none"`
 	MapBlobs     map[string]string `help:"Where folders of blob stores are now." placeholder:"OLD=NEW" mapsep:"none"`
+	FallBack     bool              `help:"Take an older version of a damaged database when the newest cannot be read; the plan says what is lost."`
 	ForceVersion bool              `help:"Read a database of a release that is not known."`
 	Move         bool              `help:"Remove each blob from the old server's folders once it is safe here, for want of space. There is no way back."`
 	Adopt        bool              `help:"Copy no blobs now: serve them from the old folders at once, and copy them behind while the server runs."`
@@ -58,7 +59,7 @@ Examples:
 // Run imports.
 func (c *importNexusCmd) Run(env *environment) (err error) {
 	source, err := datadir.Open(env.ctx, c.Folder, &datadir.Options{
-		Database: c.Database, SecretsFile: c.SecretsKey, PhraseFile: c.Phrase, Properties: c.Property, Moved: c.MapBlobs, ForceVersion: c.ForceVersion,
+		Database: c.Database, SecretsFile: c.SecretsKey, PhraseFile: c.Phrase, Properties: c.Property, Moved: c.MapBlobs, ForceVersion: c.ForceVersion, FallBack: c.FallBack,
 	})
 	if err != nil {
 		return err

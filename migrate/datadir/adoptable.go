@@ -5,10 +5,10 @@ import "entrepot/migrate/inventory"
 // Folders gives the folders of blob stores that lie on this machine.
 func (d *Directory) Folders() map[string][]string {
 	all := make(map[string][]string)
-	for name, s := range d.stores {
-		for _, candidate := range append([]blobStore{s}, d.members(s)...) {
-			if candidate.kind == typeFile {
-				all[name] = append(all[name], candidate.dir)
+	for name := range d.stores {
+		for _, leaf := range d.leaves(name) {
+			if leaf.kind == typeFile {
+				all[name] = append(all[name], leaf.dir)
 			}
 		}
 	}

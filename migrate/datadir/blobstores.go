@@ -55,10 +55,11 @@ func (d *Directory) readBlobStores(ctx context.Context, inv *inventory.Inventory
 			found.Type, found.Attributes = "group", map[string]string{
 				"members": strings.Join(store.members, ","), "fillPolicy": attributes.object("group").text("fillPolicy"),
 			}
-			found.Note = "groups of blob stores are kept but not served yet; repositories in it use its first member that is a folder"
+			found.Note = "its members' blobs are all found; a group is kept but not served yet: repositories in it use its first member that is a folder"
 		default:
 			found.Type, found.Attributes = strings.ToLower(kind), d.storeSettings(kind, name, r, inv)
-			found.Note = fmt.Sprintf("blob stores of type %s are kept but not served yet; what lies in it stays there", kind)
+			found.Note = fmt.Sprintf("its settings are kept; its blobs stay where they are until this server can use blob stores of type %s, "+
+				"and an import then brings them", kind)
 		}
 		d.stores[name] = store
 		inv.BlobStores = append(inv.BlobStores, found)
@@ -70,9 +71,12 @@ func (d *Directory) readBlobStores(ctx context.Context, inv *inventory.Inventory
 // resolveGroups finds the member that takes a group's blobs here: equal bytes are kept once whichever it is.
 func (d *Directory) resolveGroups() {
 	for name, s := range d.stores {
-		for _, member := range s.members {
-			if d.stores[member].kind == typeFile {
-				s.here = member
+		if s.kind != typeGroup {
+			continue
+		}
+		for _, leaf := range d.leaves(name) {
+			if leaf.kind == typeFile {
+				s.here = leaf.here
 				break
 			}
 		}
@@ -186,13 +190,13 @@ func validID(id string) bool {
 
 // find gives the file that holds a blob. In a group every member is asked.
 func (d *Directory) find(ref blobRef) (string, error) {
-	s, ok := d.stores[ref.store]
-	if !ok {
+	if _, ok := d.stores[ref.store]; !ok {
 		return "", fmt.Errorf("its blob store %s does not exist", ref.store)
 	}
-	var tried string
-	for _, candidate := range append([]blobStore{s}, d.members(s)...) {
+	var tried, unread string
+	for _, candidate := range d.leaves(ref.store) {
 		if candidate.kind != typeFile {
+			unread = candidate.kind
 			continue
 		}
 		tried = filepath.Join(candidate.dir, "content", filepath.FromSlash(blobs.Location(ref.id, ref.created))+".bytes")
@@ -203,18 +207,35 @@ func (d *Directory) find(ref blobRef) (string, error) {
 			return "", fmt.Errorf("its bytes cannot be read: %w", err)
 		}
 	}
-	if tried == "" {
-		return "", fmt.Errorf("its blob store %s is of type %s, which cannot be read", ref.store, s.kind)
+	switch {
+	case tried == "" && unread == "":
+		return "", fmt.Errorf("its blob store %s is a group without members", ref.store)
+	case tried == "":
+		return "", fmt.Errorf("its blob store %s is of type %s, which cannot be read yet", ref.store, unread)
+	case unread != "":
+		return "", fmt.Errorf("its bytes are in no folder of %s, but perhaps in its member of type %s, which cannot be read yet: %w", ref.store, unread, os.ErrNotExist)
 	}
 	return "", fmt.Errorf("its bytes are missing: %s: %w", tried, os.ErrNotExist)
 }
 
-func (d *Directory) members(s blobStore) []blobStore {
+// leaves gives a blob store, or of a group all that is in it, in order and each once.
+func (d *Directory) leaves(name string) []blobStore {
 	var all []blobStore
-	for _, name := range s.members {
-		if m, ok := d.stores[name]; ok {
-			all = append(all, m)
+	seen := make(map[string]bool)
+	var add func(name string)
+	add = func(name string) {
+		s, ok := d.stores[name]
+		if !ok || seen[name] {
+			return
+		}
+		seen[name] = true
+		if s.kind != typeGroup {
+			all = append(all, s)
+		}
+		for _, member := range s.members {
+			add(member)
 		}
 	}
+	add(name)
 	return all
 }

@@ -47,6 +47,8 @@ type Options struct {
 	Database string
 	// ForceVersion reads a database of an unknown release.
 	ForceVersion bool
+	// FallBack takes an older version of the database when the newest cannot be read. The inventory's warnings tell what was given up.
+	FallBack bool
 	// Moved says where folders of blob stores with absolute paths are now: the new prefix by the old one.
 	Moved map[string]string
 	// TempDir is where an index of the content records is kept while the directory is open. "" means the system's folder.
@@ -133,7 +135,7 @@ func (d *Directory) openDatabase() error {
 			return err
 		}
 	}
-	db, err := h2.Open(name, &h2.Options{TempDir: d.opts.TempDir})
+	db, err := h2.Open(name, &h2.Options{TempDir: d.opts.TempDir, FallBack: d.opts.FallBack})
 	switch {
 	case errors.Is(err, h2.ErrLocked):
 		return fmt.Errorf("%w: %w; stop it first", ErrRunning, err)

@@ -26,10 +26,7 @@ func (d *Directory) Describe(ctx context.Context) (*inventory.Inventory, error) 
 			return nil, err
 		}
 	}
-	if info := d.db.Info(); len(info.Torn) > 0 || info.OpenTransactions > 0 {
-		inv.Notes = append(inv.Notes, fmt.Sprintf("The old server was not stopped in order: %d torn writes and %d open transactions are left out, as it would do itself.",
-			len(info.Torn), info.OpenTransactions))
-	}
+	inv.Warnings = warnings(d.db.Info())
 	d.inventory = inv
 	return inv, nil
 }

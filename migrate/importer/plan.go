@@ -61,6 +61,7 @@ type Plan struct {
 	NewBytes     int64        `json:"newBytes"`               // of these: what the import needs on disk at most
 	AdoptedBytes int64        `json:"adoptedBytes,omitempty"` // that an earlier import left in the old folders
 	Notes        []string     `json:"notes,omitempty"`
+	Warnings     []string     `json:"warnings,omitempty"` // what is wrong with the source itself
 
 	target   Target
 	source   inventory.Source
@@ -119,7 +120,7 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
+	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, Warnings: inv.Warnings, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
 	p.journal = &journal{store: target.Store, sealer: target.Sealer, origin: inv.SystemID}
 	p.adoption = p.openAdoption(inv)
 	if err := p.compare(ctx, inv); err != nil {
@@ -294,10 +295,13 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "total\t\t\t%d\t%s\tof which new or newer: %d, %s\t\n", p.Assets, progress.Bytes(p.Bytes), p.NewAssets, progress.Bytes(p.NewBytes))
 	p.printSettings(t)
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(t, "\nWarning: %s", warning)
+	}
 	for _, note := range p.Notes {
 		fmt.Fprintf(t, "\nNote: %s", note)
 	}
-	if len(p.Notes) > 0 {
+	if len(p.Notes)+len(p.Warnings) > 0 {
 		fmt.Fprintln(t)
 	}
 	return t.Flush()

@@ -39,6 +39,7 @@ type Report struct {
 	Failed   int64         `json:"failed"`
 	Bytes    int64         `json:"bytes"` // read from the source
 	Failures []Failure     `json:"failures,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"` // what was wrong with the source itself
 	Duration time.Duration `json:"durationNanoseconds"`
 }
 
@@ -63,7 +64,7 @@ func (f Failure) String() string {
 // never nil.
 func (p *Plan) Run(ctx context.Context, meter *progress.Meter) (*Report, error) {
 	begin := time.Now()
-	run := &run{plan: p, meter: meter, report: &Report{Origin: p.Origin}}
+	run := &run{plan: p, meter: meter, report: &Report{Origin: p.Origin, Warnings: p.Warnings}}
 	meter.Total(p.Assets, p.Bytes)
 	err := run.all(ctx)
 	run.report.Duration = time.Since(begin)
@@ -296,6 +297,11 @@ func (rep *Report) JSON(w io.Writer) error { return writeJSON(w, rep) }
 
 // Print writes the report for people.
 func (rep *Report) Print(w io.Writer) error {
+	for _, warning := range rep.Warnings {
+		if _, err := fmt.Fprintf(w, "warning: %s\n", warning); err != nil {
+			return err
+		}
+	}
 	for _, f := range rep.Failures {
 		if _, err := fmt.Fprintf(w, "not imported: %s\n", f); err != nil {
 			return err

@@ -50,6 +50,8 @@ type Inventory struct {
 	Assets int64 // how many the stream will deliver
 	Bytes  int64 // and their size together
 	Notes  []string
+	// Warnings are what is wrong with the source itself: the report of an import repeats them.
+	Warnings []string
 }
 
 // BlobStore is a blob store of the old server.
