@@ -341,6 +341,22 @@ func (s *Service) ImportUser(ctx context.Context, actor Actor, u ImportedUser) e
 	})
 }
 
+// DeleteImportedUser removes a user of any source with all tokens, as DeleteUser does a local one.
+func (s *Service) DeleteImportedUser(ctx context.Context, actor Actor, source, id string) error {
+	if source == SourceLocal {
+		return s.DeleteUser(ctx, actor, id)
+	}
+	err := s.change(ctx, Event{Actor: actor, Action: "user.delete", Object: id}, func(*snapshot) ([]kv.Op, error) {
+		return []kv.Op{kv.Delete(userKey(source, id))}, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.sessions.endUser(source, id, "")
+	_, err = s.DeleteTokens(ctx, actor, TokenFilter{Source: source, User: id})
+	return err
+}
+
 // usersWithRole gives the operations that take a role away from every user.
 func (s *Service) usersWithRole(ctx context.Context, role string) ([]kv.Op, error) {
 	var ops []kv.Op

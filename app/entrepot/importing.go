@@ -82,11 +82,17 @@ type importFlags struct {
 	JSON bool `help:"Print plan and report as JSON." name:"json"`
 }
 
+// show prints the plan, and closes it when that is all.
 func (f *importFlags) show(env *environment, plan *importer.Plan) error {
+	write := plan.Print
 	if f.JSON {
-		return plan.JSON(env.stdout)
+		write = plan.JSON
 	}
-	return plan.Print(env.stdout)
+	err := write(env.stdout)
+	if f.Plan {
+		err = errors.Join(err, plan.Close())
+	}
+	return err
 }
 
 // run does what the plan says and prints what came of it.

@@ -42,7 +42,7 @@ roles, privileges, tokens, and all content. The directory itself is never change
 name; if some cannot be opened, they are listed and nothing is imported. Every body is checked against the checksums in the database.
 
 Killed at any moment and run again, the import goes on. Run again after the old server ran on, it brings the difference: what changed
-there since; what was changed here stays. The server must not run on the data folder meanwhile.
+there since, deletions included; what was made or changed here stays. The server must not run on the data folder meanwhile.
 
 With --adopt the records are written and the blobs stay where they are: the server answers from the old folders at once, copies blob
 by blob behind, checks each, and says when the old folders are not needed any more. Until then they have to stay, and the old server

@@ -111,6 +111,14 @@ func (s *Store) decode(section string, e kv.Entry) (Record, error) {
 	return r, nil
 }
 
+// Delete removes a record. One that is not there is no error.
+func (s *Store) Delete(ctx context.Context, section, name string) error {
+	if err := s.kv.Apply(ctx, kv.Delete(key(section, name))); err != nil {
+		return fmt.Errorf("kept: delete %s/%s: %w", section, name, err)
+	}
+	return nil
+}
+
 // Section delivers the records of a section by name. It ends after the first error.
 func (s *Store) Section(ctx context.Context, section string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {

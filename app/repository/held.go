@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"entrepot/storage/catalog"
 )
@@ -29,6 +30,47 @@ func (e *Engine) HeldAll(ctx context.Context, repository string) iter.Seq2[*cata
 		return func(yield func(*catalog.Asset, error) bool) { yield(nil, errRepositoryNotFound()) }
 	}
 	return r.content.Assets(ctx, "")
+}
+
+// RemoveRestored removes assets that Restore brought from a server and that nobody stored anew since; others stay. It gives how many
+// it removed. Documents that were made here and tell of components that are gone are made anew.
+func (e *Engine) RemoveRestored(ctx context.Context, repository, origin string, paths []string) (int64, error) {
+	r := e.state.Load().find(repository)
+	if r == nil || origin == "" {
+		return 0, nil
+	}
+	if err := e.writable(); err != nil {
+		return 0, err
+	}
+	var told derived
+	var removed int64
+	for _, path := range paths {
+		a, err := r.content.Asset(ctx, path)
+		if err == nil && a.Origin != origin {
+			continue
+		}
+		if err == nil {
+			err = r.content.DeleteIf(ctx, path, a.Version)
+		}
+		switch {
+		case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrConflict):
+			continue
+		case err != nil:
+			return removed, err
+		}
+		removed++
+		if a.Component == nil {
+			continue
+		}
+		if _, err := r.content.Component(ctx, *a.Component); errors.Is(err, catalog.ErrNotFound) {
+			told.add(r, &catalog.Component{Coordinates: *a.Component})
+		}
+	}
+	own := slices.DeleteFunc(told, func(path string) bool {
+		a, err := r.content.Asset(ctx, path)
+		return err != nil || a.Origin == origin // what came from there is brought up to date from there
+	})
+	return removed, e.rebuildAll(ctx, r, own, false)
 }
 
 // HeldComponent gives a component of a repository; nil when there is none.

@@ -28,6 +28,7 @@ type Restored struct {
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
+	Origin         string            // identity of the other server, by which RemoveRestored knows what came from it
 	Upstream       *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
 
 	// What the other server made of the path. Of a format that is served the format's own classification goes first, and these fill
@@ -246,7 +247,7 @@ func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.A
 		Path: item.Path, Kind: item.AssetKind, Component: item.Component, Format: merged(in.Attributes, item.Attributes),
 		Blob: catalog.BlobRef{Store: r.store.def.Name, Hash: info.Hash}, Size: info.Size, Digests: info.Digests,
 		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobUpdated, Updated: in.Updated,
-		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Upstream: in.Upstream,
+		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Origin: in.Origin, Upstream: in.Upstream,
 	}
 	if a.Digests.MD5 == "" {
 		a.Digests.MD5 = in.Digests.MD5

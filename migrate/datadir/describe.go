@@ -17,7 +17,7 @@ func (d *Directory) Describe(ctx context.Context) (*inventory.Inventory, error) 
 	if err := d.closeContent(); err != nil { // of an attempt that failed
 		return nil, err
 	}
-	inv := &inventory.Inventory{Origin: "data directory " + d.dir}
+	inv := &inventory.Inventory{Origin: "data directory " + d.dir, Complete: true}
 	for _, read := range []func(context.Context, *inventory.Inventory) error{
 		func(ctx context.Context, _ *inventory.Inventory) error { return d.readSecrets(ctx) },
 		d.readBlobStores, d.readRepositories, d.readAccounts, d.countContent, d.readRecords,

@@ -100,7 +100,7 @@ func digests(body string) blob.Digests {
 
 func newOld() *old {
 	o := &old{bodies: make(map[string]string)}
-	o.Origin, o.SystemID = "a test", "system-1"
+	o.Origin, o.SystemID, o.Complete = "a test", "system-1", true
 	o.BlobStores = []inventory.BlobStore{
 		{BlobStore: repository.BlobStore{Name: "default", Type: "file", Path: "default"}},
 		{BlobStore: repository.BlobStore{Name: "bucket", Type: "s3", Attributes: map[string]string{"bucket": "b"}}, Note: "in a bucket"},

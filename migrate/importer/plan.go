@@ -60,8 +60,12 @@ type Plan struct {
 	NewAssets    int64        `json:"newAssets"`              // that are not here yet, or older
 	NewBytes     int64        `json:"newBytes"`               // of these: what the import needs on disk at most
 	AdoptedBytes int64        `json:"adoptedBytes,omitempty"` // that an earlier import left in the old folders
-	Notes        []string     `json:"notes,omitempty"`
-	Warnings     []string     `json:"warnings,omitempty"` // what is wrong with the source itself
+	// Removals are what is here and not there, with what becomes of it; of assets the first thousand.
+	Removals      []Removal `json:"removals,omitempty"`
+	RemovedAssets int64     `json:"removedAssets"` // that were deleted there, and are to go here
+	OwnAssets     int64     `json:"ownAssets"`     // of repositories that are there as well, stored or changed here: they stay
+	Notes         []string  `json:"notes,omitempty"`
+	Warnings      []string  `json:"warnings,omitempty"` // what is wrong with the source itself
 
 	target   Target
 	source   inventory.Source
@@ -70,6 +74,13 @@ type Plan struct {
 	adoption *adoption // nil when the source's blobs cannot be adopted
 	todo     []*setting
 	wanted   map[string]bool // repositories whose assets come over
+
+	complete  bool             // what is not in the source was deleted there
+	mark      string           // of assets that come from it
+	paths     *pathSet         // nil when nothing can have been deleted
+	matched   map[string]int64 // paths of the source that are here, by repository
+	surplus   []string         // repositories with others
+	forgotten []known          // settings that are gone on both sides
 }
 
 // Repository is one line of a plan.
@@ -96,7 +107,8 @@ const (
 	ActionSkip   Action = "skip"   // it stays behind
 )
 
-// Prepare reads the source's inventory, compares it with what is here and decides what is to be done. It writes nothing.
+// Prepare reads the source's inventory, compares it with what is here and decides what is to be done. It writes nothing. The caller
+// closes the plan unless it is run.
 func Prepare(ctx context.Context, target Target, source inventory.Source, opts Options) (*Plan, error) {
 	if opts.Actor == "" {
 		opts.Actor = "system"
@@ -121,10 +133,13 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 		return nil, fmt.Errorf("import: %w", err)
 	}
 	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, Warnings: inv.Warnings, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
+	if p.complete = inv.Complete && inv.SystemID != "" && len(inv.Warnings) == 0; p.complete {
+		p.mark, p.matched = markOf(inv.SystemID), make(map[string]int64)
+	}
 	p.journal = &journal{store: target.Store, sealer: target.Sealer, origin: inv.SystemID}
 	p.adoption = p.openAdoption(inv)
 	if err := p.compare(ctx, inv); err != nil {
-		return nil, fmt.Errorf("import: %w", err)
+		return nil, fmt.Errorf("import: %w", errors.Join(err, p.Close()))
 	}
 	return p, nil
 }
@@ -161,7 +176,13 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 			p.Bytes += r.Bytes
 		}
 	}
+	if err := p.openPaths(ctx, inv.Assets); err != nil {
+		return err
+	}
 	if err := p.compareAssets(ctx); err != nil {
+		return err
+	}
+	if err := p.planRemovals(ctx, inv); err != nil {
 		return err
 	}
 	return p.noteAdoption(ctx)
@@ -183,6 +204,9 @@ func (p *Plan) compareAssets(ctx context.Context) error {
 	for a, err := range p.source.Assets(ctx) {
 		var problem *inventory.Problem
 		if errors.As(err, &problem) { // the run reports it
+			if err := p.remember(problem.Repository, problem.Path, false); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
@@ -193,6 +217,9 @@ func (p *Plan) compareAssets(ctx context.Context) error {
 		}
 		held, err := p.target.Engine.Held(ctx, a.Repository, a.Path)
 		if err != nil {
+			return err
+		}
+		if err := p.remember(a.Repository, a.Path, held != nil); err != nil {
 			return err
 		}
 		if held == nil || held.BlobCreated.Before(a.BlobCreated.Truncate(time.Millisecond)) {
@@ -295,6 +322,7 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "total\t\t\t%d\t%s\tof which new or newer: %d, %s\t\n", p.Assets, progress.Bytes(p.Bytes), p.NewAssets, progress.Bytes(p.NewBytes))
 	p.printSettings(t)
+	p.printRemovals(t)
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(t, "\nWarning: %s", warning)
 	}

@@ -24,19 +24,24 @@ const maxListed = 10_000
 
 // Report is what an import did.
 type Report struct {
-	Origin   string        `json:"origin"`
-	Created  []string      `json:"created,omitempty"` // repositories made
-	Changed  []string      `json:"changed,omitempty"` // repositories whose settings were replaced
-	Settings int64         `json:"settingsWritten"`   // written, repositories not counted
-	New      int64         `json:"new"`               // assets that were not there
-	Replaced int64         `json:"replaced"`          // assets that were older here
-	Updated  int64         `json:"updated"`           // assets that were here, and of which more is known now
-	Kept     int64         `json:"kept"`              // assets that were here already
-	Skipped  int64         `json:"skipped"`           // assets of repositories that stay behind
-	Moved    int64         `json:"moved"`             // assets whose bytes were removed from the source
-	Adopted  int64         `json:"adopted"`           // new and newer assets whose bytes were left where they lie
-	Settled  int64         `json:"settled"`           // blobs that an earlier run had adopted and this one copied
-	Failed   int64         `json:"failed"`
+	Origin   string   `json:"origin"`
+	Created  []string `json:"created,omitempty"` // repositories made
+	Changed  []string `json:"changed,omitempty"` // repositories whose settings were replaced
+	Settings int64    `json:"settingsWritten"`   // written, repositories not counted
+	New      int64    `json:"new"`               // assets that were not there
+	Replaced int64    `json:"replaced"`          // assets that were older here
+	Updated  int64    `json:"updated"`           // assets that were here, and of which more is known now
+	Kept     int64    `json:"kept"`              // assets that were here already
+	Skipped  int64    `json:"skipped"`           // assets of repositories that stay behind
+	Moved    int64    `json:"moved"`             // assets whose bytes were removed from the source
+	Adopted  int64    `json:"adopted"`           // new and newer assets whose bytes were left where they lie
+	Settled  int64    `json:"settled"`           // blobs that an earlier run had adopted and this one copied
+	Failed   int64    `json:"failed"`
+	// What was deleted in the source since an earlier import.
+	Removed       int64     `json:"removed"`          // settings and repositories that went
+	RemovedAssets int64     `json:"removedAssets"`    // of repositories that stay
+	Stayed        []Removal `json:"stayed,omitempty"` // what is here and not there, with the reason; of assets the first thousand
+
 	Bytes    int64         `json:"bytes"` // read from the source
 	Failures []Failure     `json:"failures,omitempty"`
 	Warnings []string      `json:"warnings,omitempty"` // what was wrong with the source itself
@@ -66,7 +71,7 @@ func (p *Plan) Run(ctx context.Context, meter *progress.Meter) (*Report, error) 
 	begin := time.Now()
 	run := &run{plan: p, meter: meter, report: &Report{Origin: p.Origin, Warnings: p.Warnings}}
 	meter.Total(p.Assets, p.Bytes)
-	err := run.all(ctx)
+	err := errors.Join(run.all(ctx), p.Close())
 	run.report.Duration = time.Since(begin)
 	slices.SortFunc(run.report.Failures, func(a, b Failure) int {
 		return strings.Compare(a.Setting+a.Repository+a.Path+a.Blob, b.Setting+b.Repository+b.Path+b.Blob)
@@ -108,15 +113,15 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.assets(ctx); err != nil {
 		return err
 	}
+	if err := r.removals(ctx); err != nil {
+		return err
+	}
 	return r.settle(ctx)
 }
 
 // setting writes one setting and remembers it. Its error is not nil only when nothing more can be written.
 func (r *run) setting(ctx context.Context, s *setting) (bool, error) {
-	err := s.write(ctx)
-	if err == nil {
-		err = r.plan.journal.enter(ctx, s)
-	}
+	err := r.plan.write(ctx, s)
 	switch {
 	case err == nil:
 		return true, nil
@@ -127,6 +132,34 @@ func (r *run) setting(ctx context.Context, s *setting) (bool, error) {
 	}
 	r.fail(Failure{Setting: s.section + "/" + s.name, Reason: err.Error()})
 	return false, nil
+}
+
+// write writes a setting, and remembers what it is there and here.
+func (p *Plan) write(ctx context.Context, s *setting) error {
+	e, err := p.journal.find(ctx, s.section, s.name)
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		before, err := p.homeOf(s.section).state(ctx, s.name)
+		if err != nil {
+			return err
+		}
+		e = &entry{Made: before == nil}
+		if err := p.journal.enter(ctx, s.section, s.name, e); err != nil { // a run that is killed now is not to find it here
+			return err
+		}
+	}
+	if err := s.write(ctx); err != nil {
+		return err
+	}
+	if e.There, err = p.journal.digest(s); err != nil {
+		return err
+	}
+	if e.Here, err = p.stateDigest(ctx, s.section, s.name); err != nil {
+		return err
+	}
+	return p.journal.enter(ctx, s.section, s.name, e)
 }
 
 func (r *run) repositories(ctx context.Context) error {
@@ -195,7 +228,7 @@ func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 	restored := repository.Restored{
 		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
-		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP, Origin: r.plan.mark,
 		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
 		ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
 	}
@@ -307,6 +340,11 @@ func (rep *Report) Print(w io.Writer) error {
 			return err
 		}
 	}
+	for _, stayed := range rep.Stayed {
+		if _, err := fmt.Fprintf(w, "not removed: %s %s: %s\n", stayed.Section, stayed.Name, stayed.Kept); err != nil {
+			return err
+		}
+	}
 	if rep.Adopted > 0 {
 		if _, err := fmt.Fprintf(w, "adopted %d assets: the server answers them from the old folders and copies them behind\n", rep.Adopted); err != nil {
 			return err
@@ -318,8 +356,8 @@ func (rep *Report) Print(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "imported %d new and %d newer assets (%s), %d repositories and %d settings in %s; "+
-		"%d assets were here already (%d with news), %d stay behind, %d failures\n",
+		"%d assets were here already (%d with news), %d stay behind, %d failures; removed %d assets and %d settings that were deleted there\n",
 		rep.New, rep.Replaced, progress.Bytes(rep.Bytes), len(rep.Created)+len(rep.Changed), rep.Settings, rep.Duration.Round(time.Millisecond),
-		rep.Kept+rep.Updated, rep.Updated, rep.Skipped, rep.Failed)
+		rep.Kept+rep.Updated, rep.Updated, rep.Skipped, rep.Failed, rep.RemovedAssets, rep.Removed)
 	return err
 }

@@ -24,7 +24,14 @@ const (
 	sectionRoles        = "roles"
 	sectionUsers        = "users"
 	sectionTokens       = "tokens"
-	sectionSecurity     = "security" // anonymous access, realms, default role
+	sectionSecurity     = "security"
+)
+
+// Settings of the section security.
+const (
+	settingAnonymous   = "anonymous"
+	settingRealms      = "realms"
+	settingDefaultRole = "default-role"
 )
 
 // setting is one thing to be written beside the assets.
@@ -100,13 +107,20 @@ func (p *Plan) repositorySetting(d repository.Definition) *setting {
 		section: sectionRepositories, name: d.Name, content: d,
 		write: func(ctx context.Context) error { return p.target.Engine.Import(ctx, d, p.opts.Actor) },
 	}
+	s.secrets = secretsOf(d)
+	return s
+}
+
+// secretsOf gives the secrets of a definition, in an order of their own.
+func secretsOf(d repository.Definition) []repository.Secret {
+	var secrets []repository.Secret
 	if d.Upstream != nil && d.Upstream.Authentication != nil {
-		s.secrets = []repository.Secret{d.Upstream.Authentication.Password, d.Upstream.Authentication.Bearer}
+		secrets = append(secrets, d.Upstream.Authentication.Password, d.Upstream.Authentication.Bearer)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Secrets)) {
-		s.secrets = append(s.secrets, d.Secrets[name])
+		secrets = append(secrets, d.Secrets[name])
 	}
-	return s
+	return secrets
 }
 
 // accounts lists who may do what.
@@ -129,18 +143,18 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 		add(sectionUsers, u.Source+"/"+u.ID, u, func(ctx context.Context) error { return service.ImportUser(ctx, actor, u) })
 	}
 	for _, t := range a.Tokens {
-		add(sectionTokens, fmt.Sprintf("%s/%s/%s/%s", t.Domain, t.Source, t.User, t.Created), t.Token,
+		add(sectionTokens, tokenName(t.Token), t.Token,
 			func(ctx context.Context) error { return service.ImportToken(ctx, t.Token, string(t.Text)) })
 		all[len(all)-1].secrets = []repository.Secret{t.Text}
 	}
 	if a.Anonymous != nil {
-		add(sectionSecurity, "anonymous", *a.Anonymous, func(ctx context.Context) error { return service.ImportAnonymous(ctx, actor, *a.Anonymous) })
+		add(sectionSecurity, settingAnonymous, *a.Anonymous, func(ctx context.Context) error { return service.ImportAnonymous(ctx, actor, *a.Anonymous) })
 	}
 	if a.Realms != nil {
-		add(sectionSecurity, "realms", a.Realms, func(ctx context.Context) error { return service.ImportRealms(ctx, actor, a.Realms) })
+		add(sectionSecurity, settingRealms, a.Realms, func(ctx context.Context) error { return service.ImportRealms(ctx, actor, a.Realms) })
 	}
 	if a.DefaultRole != "" {
-		add(sectionSecurity, "default-role", a.DefaultRole, func(ctx context.Context) error { return service.SetDefaultRole(ctx, actor, a.DefaultRole) })
+		add(sectionSecurity, settingDefaultRole, a.DefaultRole, func(ctx context.Context) error { return service.SetDefaultRole(ctx, actor, a.DefaultRole) })
 	}
 	return all
 }

@@ -40,6 +40,9 @@ type Mover interface {
 type Inventory struct {
 	Origin   string // what was read, for people
 	SystemID string // identity of the old installation, "" when the source does not tell
+	// Complete says that the source has all that its installation holds, so that what an earlier import brought and is not in it any
+	// more was deleted there.
+	Complete bool
 
 	BlobStores   []BlobStore
 	RoutingRules []repository.RoutingRule

@@ -40,7 +40,8 @@ const (
 	hasFormat
 	hasUpstream
 	hasUpdated // else it is BlobUpdated
-	allFlags   = hasUpdated<<1 - 1
+	hasOrigin
+	allFlags = hasOrigin<<1 - 1
 )
 
 var errRecord = errors.New("catalog: damaged record")
@@ -77,7 +78,7 @@ func encodeAsset(a *Asset, withPath bool) ([]byte, error) {
 		value string
 	}{
 		{hasPath, a.Path}, {hasBrowse, a.Browse}, {hasKind, a.Kind}, {hasContentType, a.ContentType},
-		{hasUploader, a.Uploader}, {hasUploaderIP, a.UploaderIP},
+		{hasUploader, a.Uploader}, {hasUploaderIP, a.UploaderIP}, {hasOrigin, a.Origin},
 	} {
 		if flags&f.flag != 0 {
 			b = appendString(b, f.value)
@@ -129,6 +130,7 @@ func assetFlags(a *Asset, withPath bool) uint64 {
 	set(hasUploaderIP, a.UploaderIP != "")
 	set(hasFormat, len(a.Format) > 0)
 	set(hasUpstream, a.Upstream != nil)
+	set(hasOrigin, a.Origin != "")
 	set(hasUpdated, !a.Updated.IsZero() && !a.Updated.Equal(a.BlobUpdated))
 	return flags
 }
@@ -199,6 +201,7 @@ func decodeAsset(record string) (*Asset, error) {
 	a.ContentType = r.stringIf(flags & hasContentType)
 	a.Uploader = r.stringIf(flags & hasUploader)
 	a.UploaderIP = r.stringIf(flags & hasUploaderIP)
+	a.Origin = r.stringIf(flags & hasOrigin)
 	if flags&hasComponent != 0 {
 		a.Component = &Coordinates{Group: r.string(), Name: r.string(), Version: r.string()}
 	}

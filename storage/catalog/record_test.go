@@ -23,7 +23,7 @@ func fullAsset() *Asset {
 		},
 		ContentType: "application/java-archive",
 		Created:     at(10), BlobCreated: at(5), BlobUpdated: at(20), LastDownloaded: at(86400), Updated: at(90),
-		Uploader: "admin", UploaderIP: "2001:db8::1",
+		Uploader: "admin", UploaderIP: "2001:db8::1", Origin: "old-server",
 		Format:   map[string]string{"extension": "jar", "": "empty", "utf8": "ä"},
 		Upstream: &Upstream{ETag: `W/"x"`, LastModified: at(-5), Verified: at(30), Token: "7"},
 		ID:       1<<63 - 1,

@@ -39,6 +39,7 @@ type Asset struct {
 	LastDownloaded time.Time // zero when never; kept with the precision of Options.DownloadInterval; zero in a Put means: as it was
 	Uploader       string    // user id, "system" or "anonymous"
 	UploaderIP     string
+	Origin         string // the server that an import brought this record from; "" when it was stored here
 
 	Format   map[string]string // the format's attributes, as REST shows them
 	Upstream *Upstream         // only on assets of a cache
