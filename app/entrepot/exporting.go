@@ -83,8 +83,5 @@ func (c *importExportCmd) Run(env *environment) (err error) {
 	if err := c.show(env, plan); err != nil || c.Plan {
 		return err
 	}
-	if err := a.checkSpace(plan.Needed()); err != nil {
-		return err
-	}
 	return c.finish(env, a, plan)
 }

@@ -73,7 +73,10 @@ func (c *importBlobsCmd) Run(env *environment) (err error) {
 
 // importTarget gives what an import writes to.
 func (a *appliance) importTarget() importer.Target {
-	return importer.Target{Engine: a.engine, Access: a.access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer, Adopted: a.adopted}
+	return importer.Target{
+		Engine: a.engine, Access: a.access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
+		FreeSpace: a.freeBytes, Adopted: a.adopted,
+	}
 }
 
 // importFlags are the flags of every import.

@@ -83,9 +83,6 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	if err := c.show(env, plan); err != nil || c.Plan {
 		return err
 	}
-	if err := a.checkSpace(plan.Needed()); err != nil {
-		return err
-	}
 	return c.finish(env, a, plan)
 }
 
@@ -175,18 +172,11 @@ func (s *shared) openTarget(env *environment, flags *importFlags) (*appliance, f
 	return a, func() error { return errors.Join(done(), os.RemoveAll(temporary)) }, nil
 }
 
-// reserve is what an import leaves free on the disk for records and logs.
-const reserve = 256 << 20
-
-// checkSpace refuses an import that the disk cannot take.
-func (a *appliance) checkSpace(needed int64) error {
+// freeBytes is the room for blobs and records.
+func (a *appliance) freeBytes() (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(a.cfg.Data, &s); err != nil {
-		return fmt.Errorf("import: free space of %s: %w", a.cfg.Data, err)
+		return 0, fmt.Errorf("free space of %s: %w", a.cfg.Data, err)
 	}
-	if free := int64(s.Bavail) * int64(s.Bsize); needed > 0 && free < needed+reserve {
-		return fmt.Errorf("import: not enough space in %s: needed are up to %s and %s in reserve, free are %s", a.cfg.Data,
-			progress.Bytes(needed), progress.Bytes(reserve), progress.Bytes(free))
-	}
-	return nil
+	return int64(s.Bavail) * int64(s.Bsize), nil
 }

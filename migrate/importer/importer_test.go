@@ -24,6 +24,7 @@ import (
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
+	"entrepot/migrate/adopt"
 	"entrepot/migrate/importer"
 	"entrepot/migrate/inventory"
 	"entrepot/migrate/verify"
@@ -154,16 +155,25 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
+	return newServerOver(t, func() blob.Driver { return blobmemory.New(nil) })
+}
+
+// newServerOver is a server whose blob stores are made by a function.
+func newServerOver(t *testing.T, driver func() blob.Driver) *server {
+	t.Helper()
 	sealer, err := seal.Open(t.TempDir() + "/key")
 	must(t, err)
 	rows := kv.New(kvmemory.New())
 	trees := catalog.New(rows, nil)
 	stores := make(map[string]*blob.Store)
+	adopted, err := adopt.Open(t.Context(), rows)
+	must(t, err)
 	engine, err := repository.Open(t.Context(), repository.Options{
-		Store: rows, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: sealer,
+		Adopted: adopted.Blobs,
+		Store:   rows, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: sealer,
 		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
 			if stores[d.Name] == nil {
-				stores[d.Name] = blob.New(d.Name, blobmemory.New(nil), nil)
+				stores[d.Name] = blob.New(d.Name, driver(), nil)
 			}
 			return stores[d.Name], nil
 		},
@@ -173,7 +183,9 @@ func newServer(t *testing.T) *server {
 	service, err := access.Open(t.Context(), rows, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	return &server{importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer}, rows}
+	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer}
+	target.Adopted = adopt.NewCopier(engine, trees, adopted, adopt.Options{})
+	return &server{target, rows}
 }
 
 func must(t testing.TB, err error) {

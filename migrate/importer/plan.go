@@ -30,14 +30,16 @@ import (
 	"entrepot/storage/kv"
 )
 
-// Target is the server that is imported into. All members are required.
+// Target is the server that is imported into. All members but FreeSpace and Adopted are required.
 type Target struct {
 	Engine  *repository.Engine
 	Access  *access.Service
 	Records *kept.Store // takes what the server has no place for
 	Store   *kv.Store   // keeps the journal of what was imported
 	Sealer  Sealer
-	Adopted *adopt.Copier // serves adopted blobs; nil when the server does not, then nothing can be adopted
+	// FreeSpace tells how many bytes are free on the disk that takes blobs and records; nil when nobody knows.
+	FreeSpace func() (int64, error)
+	Adopted   *adopt.Copier // serves adopted blobs; nil when the server does not, then nothing can be adopted
 }
 
 // Options tune an import. The zero value is a good default.
@@ -186,17 +188,6 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 		return err
 	}
 	return p.noteAdoption(ctx)
-}
-
-// Needed is how many bytes of blobs the import may write.
-func (p *Plan) Needed() int64 {
-	switch {
-	case p.opts.Adopt:
-		return 0
-	case p.opts.Move: // room is made on the way
-		return min(p.NewBytes+p.AdoptedBytes, 1)
-	}
-	return p.NewBytes + p.AdoptedBytes
 }
 
 // compareAssets counts what is not here yet.

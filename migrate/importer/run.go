@@ -91,6 +91,9 @@ type run struct {
 
 // all writes settings first, so that a path is never served to somebody who may not have it.
 func (r *run) all(ctx context.Context) error {
+	if err := r.plan.checkRoom(); err != nil {
+		return err
+	}
 	if err := r.plan.journal.begin(ctx); err != nil {
 		return err
 	}
