@@ -205,7 +205,7 @@ func (a *API) getComponent(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.Engine.Component(c.Context(), c.subject, name, id)
+	f, err := a.Engine.Component(c.Context(), c.subject, repository.Locator{Repository: name, ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +230,7 @@ func (a *API) getAsset(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.Engine.Asset(c.Context(), c.subject, name, id)
+	f, err := a.Engine.Asset(c.Context(), c.subject, repository.Locator{Repository: name, ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func (a *API) deleteComponent(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return empty(), a.Engine.DeleteComponent(c.Context(), c.subject, name, id)
+	return empty(), a.Engine.DeleteComponent(c.Context(), c.subject, repository.Locator{Repository: name, ID: id})
 }
 
 // deleteAsset deletes an asset.
@@ -276,5 +276,5 @@ func (a *API) deleteAsset(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return empty(), a.Engine.DeleteAsset(c.Context(), c.subject, name, id)
+	return empty(), a.Engine.DeleteAsset(c.Context(), c.subject, repository.Locator{Repository: name, ID: id})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
 	"strconv"
 
 	"entrepot/formats"
@@ -177,14 +178,21 @@ func (v *view) component(ctx context.Context, holder *repo, c *catalog.Component
 	return found, nil
 }
 
-// Asset gives the asset behind a number, that a subject may see.
-func (e *Engine) Asset(ctx context.Context, s Subject, repository string, id uint64) (FoundAsset, error) {
-	v, err := e.view(s, repository)
+// Locator names an asset or a component by its number.
+type Locator struct {
+	Repository string // in which it is looked for: the one that has it, or a proxy that shows it
+	Holder     string // the one that has it; "" means whichever has the number
+	ID         uint64
+}
+
+// Asset gives an asset that a subject may see.
+func (e *Engine) Asset(ctx context.Context, s Subject, at Locator) (FoundAsset, error) {
+	v, err := e.view(s, at.Repository)
 	if err != nil {
 		return FoundAsset{}, err
 	}
 	e.settleDownloads(ctx)
-	holder, a, err := v.assetByID(ctx, id)
+	holder, a, err := v.assetByID(ctx, at)
 	if err != nil {
 		return FoundAsset{}, err
 	}
@@ -194,14 +202,14 @@ func (e *Engine) Asset(ctx context.Context, s Subject, repository string, id uin
 	return FoundAsset{v.def, holder.def, a}, nil
 }
 
-// Component gives the component behind a number, that a subject may see.
-func (e *Engine) Component(ctx context.Context, s Subject, repository string, id uint64) (FoundComponent, error) {
-	v, err := e.view(s, repository)
+// Component gives a component that a subject may see.
+func (e *Engine) Component(ctx context.Context, s Subject, at Locator) (FoundComponent, error) {
+	v, err := e.view(s, at.Repository)
 	if err != nil {
 		return FoundComponent{}, err
 	}
 	e.settleDownloads(ctx)
-	holder, c, err := v.componentByID(ctx, id)
+	holder, c, err := v.componentByID(ctx, at)
 	if err != nil {
 		return FoundComponent{}, err
 	}
@@ -211,9 +219,12 @@ func (e *Engine) Component(ctx context.Context, s Subject, repository string, id
 	return v.component(ctx, holder, c)
 }
 
-func (r *repo) assetByID(ctx context.Context, id uint64) (*repo, *catalog.Asset, error) {
+func (r *repo) assetByID(ctx context.Context, at Locator) (*repo, *catalog.Asset, error) {
 	for _, holder := range r.holders() {
-		a, err := holder.content.AssetByID(ctx, id)
+		if at.Holder != "" && !strings.EqualFold(at.Holder, holder.def.Name) {
+			continue
+		}
+		a, err := holder.content.AssetByID(ctx, at.ID)
 		if err == nil || !errors.Is(err, catalog.ErrNotFound) {
 			return holder, a, err
 		}
@@ -221,9 +232,12 @@ func (r *repo) assetByID(ctx context.Context, id uint64) (*repo, *catalog.Asset,
 	return nil, nil, &formats.Error{Kind: formats.NotFound}
 }
 
-func (r *repo) componentByID(ctx context.Context, id uint64) (*repo, *catalog.Component, error) {
+func (r *repo) componentByID(ctx context.Context, at Locator) (*repo, *catalog.Component, error) {
 	for _, holder := range r.holders() {
-		c, err := holder.content.ComponentByID(ctx, id)
+		if at.Holder != "" && !strings.EqualFold(at.Holder, holder.def.Name) {
+			continue
+		}
+		c, err := holder.content.ComponentByID(ctx, at.ID)
 		if err == nil || !errors.Is(err, catalog.ErrNotFound) {
 			return holder, c, err
 		}

@@ -148,29 +148,29 @@ func TestComponentsAndTheirRemoval(t *testing.T) {
 		t.Fatalf("components: %+v", page.Items)
 	}
 	first := page.Items[0]
-	got, err := b.Component(t.Context(), admin, "releases", first.ID)
+	got, err := b.Component(t.Context(), admin, Locator{Repository: "releases", ID: first.ID})
 	if err != nil || got.Version != "1.0" || len(got.Assets) != 2 {
 		t.Errorf("by number: %+v, %v", got, err)
 	}
-	if _, err := b.Component(t.Context(), admin, "releases", 12345); formats.KindOf(err) != formats.NotFound {
+	if _, err := b.Component(t.Context(), admin, Locator{Repository: "releases", ID: 12345}); formats.KindOf(err) != formats.NotFound {
 		t.Errorf("unknown number: %v", err)
 	}
-	if a, err := b.Asset(t.Context(), reader("all"), "all", first.Assets[0].ID); err != nil || a.Path != first.Assets[0].Path {
+	if a, err := b.Asset(t.Context(), reader("all"), Locator{Repository: "all", ID: first.Assets[0].ID}); err != nil || a.Path != first.Assets[0].Path {
 		t.Errorf("asset by number: %+v, %v", a, err)
 	}
 	deleter := &user{id: "ann", may: func(_, _ string, a permission.Action, _ string) bool { return a == permission.Delete }}
 	for _, s := range []Subject{reader("releases"), deleter} {
-		if err := b.DeleteComponent(t.Context(), s, "releases", first.ID); formats.KindOf(err) != formats.Forbidden {
+		if err := b.DeleteComponent(t.Context(), s, Locator{Repository: "releases", ID: first.ID}); formats.KindOf(err) != formats.Forbidden {
 			t.Errorf("removal without permission: %v", err)
 		}
-		if err := b.DeleteAsset(t.Context(), s, "releases", first.Assets[0].ID); formats.KindOf(err) != formats.Forbidden {
+		if err := b.DeleteAsset(t.Context(), s, Locator{Repository: "releases", ID: first.Assets[0].ID}); formats.KindOf(err) != formats.Forbidden {
 			t.Errorf("removal of an asset without permission: %v", err)
 		}
 	}
-	if err := b.DeleteAsset(t.Context(), below("releases", "/other"), "releases", first.Assets[0].ID); formats.KindOf(err) != formats.NotFound {
+	if err := b.DeleteAsset(t.Context(), below("releases", "/other"), Locator{Repository: "releases", ID: first.Assets[0].ID}); formats.KindOf(err) != formats.NotFound {
 		t.Errorf("removal of an asset that a selector hides: %v", err)
 	}
-	must(t, b.DeleteComponent(t.Context(), admin, "releases", first.ID))
+	must(t, b.DeleteComponent(t.Context(), admin, Locator{Repository: "releases", ID: first.ID}))
 	if got := b.do("GET", "releases", "/g/a/1.0/a-1.0.jar", ""); got.status != 404 {
 		t.Errorf("removed file: %s", got)
 	}
@@ -184,7 +184,7 @@ func TestComponentsAndTheirRemoval(t *testing.T) {
 	}
 	page, err = b.Components(t.Context(), admin, "releases", "")
 	must(t, err)
-	must(t, b.DeleteComponent(t.Context(), admin, "releases", page.Items[0].ID))
+	must(t, b.DeleteComponent(t.Context(), admin, Locator{Repository: "releases", ID: page.Items[0].ID}))
 	if got := b.do("GET", "releases", metadata, ""); got.status != 404 {
 		t.Errorf("metadata of nothing: %s", got)
 	}
@@ -202,11 +202,11 @@ func TestDeleteAsset(t *testing.T) {
 	page, err := b.Assets(t.Context(), admin, "all", "")
 	must(t, err)
 	for _, a := range page.Items {
-		if err := b.DeleteAsset(t.Context(), reader("all"), "all", a.ID); formats.KindOf(err) != formats.Forbidden {
+		if err := b.DeleteAsset(t.Context(), reader("all"), Locator{Repository: "all", ID: a.ID}); formats.KindOf(err) != formats.Forbidden {
 			t.Errorf("without permission: %v", err)
 		}
-		must(t, b.DeleteAsset(t.Context(), admin, "all", a.ID))
-		if err := b.DeleteAsset(t.Context(), admin, "all", a.ID); formats.KindOf(err) != formats.NotFound {
+		must(t, b.DeleteAsset(t.Context(), admin, Locator{Repository: "all", ID: a.ID}))
+		if err := b.DeleteAsset(t.Context(), admin, Locator{Repository: "all", ID: a.ID}); formats.KindOf(err) != formats.NotFound {
 			t.Errorf("again: %v", err)
 		}
 	}

@@ -10,20 +10,21 @@ import (
 	"entrepot/storage/catalog"
 )
 
-// DeleteAsset removes the asset behind a number. The subject must see it and have the permission to delete on its path. Documents
+// DeleteAsset removes the asset behind a number. The subject must see it and have the permission to delete on its path
+// of the repository that has it. Documents
 // that tell of it are not made anew: that belongs to the removal of components.
-func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, id uint64) error {
-	v, err := e.view(s, repository)
+func (e *Engine) DeleteAsset(ctx context.Context, s Subject, at Locator) error {
+	v, err := e.view(s, at.Repository)
 	if err != nil {
 		return err
 	}
-	holder, a, err := v.assetByID(ctx, id)
+	holder, a, err := v.assetByID(ctx, at)
 	switch {
 	case err != nil:
 		return err
 	case !v.sees(a.Path):
 		return &formats.Error{Kind: formats.NotFound}
-	case !v.may(permission.Delete, a.Path):
+	case !s.MayView(holder.def.Format, holder.def.Name, permission.Delete, a.Path):
 		return refuse(s)
 	}
 	if err := e.writable(); err != nil {
@@ -38,12 +39,12 @@ func (e *Engine) DeleteAsset(ctx context.Context, s Subject, repository string, 
 
 // DeleteComponent removes the component behind a number with all its assets. The subject must see it and have the permission to
 // delete on each of their paths, else nothing is removed. Documents of a hosted repository that tell of it are made anew.
-func (e *Engine) DeleteComponent(ctx context.Context, s Subject, repository string, id uint64) error {
-	v, err := e.view(s, repository)
+func (e *Engine) DeleteComponent(ctx context.Context, s Subject, at Locator) error {
+	v, err := e.view(s, at.Repository)
 	if err != nil {
 		return err
 	}
-	holder, c, err := v.componentByID(ctx, id)
+	holder, c, err := v.componentByID(ctx, at)
 	switch {
 	case err != nil:
 		return err
@@ -54,7 +55,7 @@ func (e *Engine) DeleteComponent(ctx context.Context, s Subject, repository stri
 		if err != nil {
 			return err
 		}
-		if !v.may(permission.Delete, a.Path) {
+		if !s.MayView(holder.def.Format, holder.def.Name, permission.Delete, a.Path) {
 			return refuse(s)
 		}
 	}

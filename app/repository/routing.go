@@ -58,6 +58,15 @@ func (r *rule) refuses(target string) bool {
 	return r.def.Mode == RuleAllow
 }
 
+// Allows decides on a path as a repository with this rule would, whose name does not matter; a rule without matchers matches nothing. It
+// returns FieldErrors when an expression is none.
+func (r RoutingRule) Allows(target string) (bool, error) {
+	if problems := checkMatchers(r.Matchers); len(problems) > 0 {
+		return false, problems
+	}
+	return !buildRule(&state{}, stored[RoutingRule]{value: r}).refuses(target), nil
+}
+
 // refuseRoute is nil when the repository's routing rule, if any, lets the request pass.
 func (r *repo) refuseRoute(req *formats.Request) error {
 	if r.rule == nil {
@@ -203,12 +212,17 @@ func checkRule(s *state, before string, r RoutingRule) formats.FieldErrors {
 	if len(r.Matchers) == 0 {
 		add("matchers", "At least one rule must be specified")
 	}
-	for i, expression := range r.Matchers {
+	return append(problems, checkMatchers(r.Matchers)...)
+}
+
+func checkMatchers(matchers []string) formats.FieldErrors {
+	var problems formats.FieldErrors
+	for i, expression := range matchers {
 		field := "matchers[" + strconv.Itoa(i) + "]"
 		if strings.TrimSpace(expression) == "" {
-			add(field, "Empty matchers are not allowed")
+			problems = append(problems, formats.FieldError{Field: field, Message: "Empty matchers are not allowed"})
 		} else if _, err := javaregex.Compile(expression); err != nil {
-			add(field, "Invalid regex: "+syntaxMessage(expression, err))
+			problems = append(problems, formats.FieldError{Field: field, Message: "Invalid regex: " + syntaxMessage(expression, err)})
 		}
 	}
 	return problems

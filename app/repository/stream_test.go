@@ -144,7 +144,7 @@ func TestStreamBreaksOffWhenTheUpstreamDoes(t *testing.T) {
 	if !errors.Is(err, errBrokenOff) || len(body) >= len(g.body) {
 		t.Errorf("body: %d bytes, %v; want it broken off", len(body), err)
 	}
-	if _, err := b.Asset(t.Context(), admin, "copy", 1); err == nil {
+	if _, err := b.Asset(t.Context(), admin, Locator{Repository: "copy", ID: 1}); err == nil {
 		t.Error("the broken body was kept")
 	}
 	o.on("/big.bin", text(g.body))

@@ -176,7 +176,8 @@ func (u *Upload) form() (*formats.Upload, error) {
 	add := func(field, message string) { wrong = append(wrong, formats.FieldError{Field: field, Message: message}) }
 	byName := make(map[string]int)
 	for _, f := range u.files {
-		if !strings.HasPrefix(f.name, "asset") || strings.Contains(f.name, ".") {
+		// Clients may name the part after another format than the repository's.
+		if !strings.HasPrefix(f.name[strings.LastIndexByte(f.name, '.')+1:], "asset") {
 			add(f.name, "Unknown component field '"+f.name+"'")
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,22 +28,51 @@ func (a *API) assetOperations() []operation {
 	}
 }
 
-// reference is the id under which clients name an asset or a component.
-func reference(repository string, id uint64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(repository + ":" + strconv.FormatUint(id, 16)))
+// numbered is what a number belongs to: assets and components count apart.
+type numbered uint64
+
+const (
+	assetNumber numbered = iota
+	componentNumber
+	numberKinds
+)
+
+// nothing is a number that no record has.
+const nothing = math.MaxUint64
+
+// reference is the id under which clients name an asset or a component of a repository. holder is the repository that has it, when that
+// is another one.
+func reference(kind numbered, at repository.Locator) string {
+	text := at.Repository
+	if at.Holder != "" && at.Holder != at.Repository {
+		text += ":" + at.Holder
+	}
+	text += ":" + strconv.FormatUint(at.ID*uint64(numberKinds)+uint64(kind), 16)
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// parseReference reads an id. One that says no repository or no number cannot be processed; one that is no id at all names nothing.
-func parseReference(text string) (repository string, id uint64, err error) {
+// parseReference reads an id. One that says no repository or no number cannot be processed; one that is no id at all is not found; one
+// of something else names nothing.
+func parseReference(kind numbered, text string) (repository.Locator, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil {
-		return "", 0, statusOnly(http.StatusNotFound)
+		return repository.Locator{}, statusOnly(http.StatusNotFound)
 	}
-	repository, number, ok := strings.Cut(string(raw), ":")
-	if id, err = strconv.ParseUint(number, 16, 64); !ok || err != nil {
-		return "", 0, statusOnly(http.StatusUnprocessableEntity)
+	name, number, ok := strings.Cut(string(raw), ":")
+	holder, rest, shown := strings.Cut(number, ":")
+	if shown {
+		number = rest
+	} else {
+		holder = ""
 	}
-	return repository, id, nil
+	n, err := strconv.ParseUint(number, 16, 64)
+	switch {
+	case !ok || err != nil:
+		return repository.Locator{}, statusOnly(http.StatusUnprocessableEntity)
+	case n%uint64(numberKinds) != uint64(kind):
+		return repository.Locator{Repository: name, Holder: holder, ID: nothing}, nil
+	}
+	return repository.Locator{Repository: name, Holder: holder, ID: n / uint64(numberKinds)}, nil
 }
 
 // wordListing gives refusals of listings without a body.
@@ -104,11 +134,11 @@ func (a *API) listComponents(c *call) (any, error) {
 }
 
 func (a *API) getAsset(c *call) (any, error) {
-	name, id, err := parseReference(c.Param("id"))
+	at, err := parseReference(assetNumber, c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.engine.Asset(c.Context(), c.subject, name, id)
+	f, err := a.engine.Asset(c.Context(), c.subject, at)
 	if err != nil {
 		return nil, wordListing(err)
 	}
@@ -116,11 +146,11 @@ func (a *API) getAsset(c *call) (any, error) {
 }
 
 func (a *API) getComponent(c *call) (any, error) {
-	name, id, err := parseReference(c.Param("id"))
+	at, err := parseReference(componentNumber, c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.engine.Component(c.Context(), c.subject, name, id)
+	f, err := a.engine.Component(c.Context(), c.subject, at)
 	if err != nil {
 		return nil, wordListing(err)
 	}
@@ -128,25 +158,25 @@ func (a *API) getComponent(c *call) (any, error) {
 }
 
 func (a *API) deleteAsset(c *call) (any, error) {
-	name, id, err := parseReference(c.Param("id"))
+	at, err := parseReference(assetNumber, c.Param("id"))
 	if err == nil {
 		err = c.signedIn()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, wordListing(a.engine.DeleteAsset(c.Context(), c.subject, name, id))
+	return nil, wordListing(a.engine.DeleteAsset(c.Context(), c.subject, at))
 }
 
 func (a *API) deleteComponent(c *call) (any, error) {
-	name, id, err := parseReference(c.Param("id"))
+	at, err := parseReference(componentNumber, c.Param("id"))
 	if err == nil {
 		err = c.signedIn()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, wordListing(a.engine.DeleteComponent(c.Context(), c.subject, name, id))
+	return nil, wordListing(a.engine.DeleteComponent(c.Context(), c.subject, at))
 }
 
 // asset is an asset as listings show it.
@@ -159,7 +189,7 @@ func asset(c *call, f repository.FoundAsset) object {
 		}
 	}
 	return object{
-		{"downloadUrl", repositoryURL(c, f.Repository.Name) + f.Path}, {"path", f.Path}, {"id", reference(f.Holder.Name, f.ID)},
+		{"downloadUrl", repositoryURL(c, f.Repository.Name) + f.Path}, {"path", f.Path}, {"id", reference(assetNumber, repository.Locator{Repository: f.Repository.Name, Holder: f.Holder.Name, ID: f.ID})},
 		{"repository", f.Repository.Name}, {"format", f.Repository.Format}, {"checksum", checksum}, {"contentType", f.ContentType},
 		{"lastModified", instant(f.BlobCreated)}, {"lastDownloaded", instant(f.LastDownloaded)}, {"uploader", emptyAsNull(f.Uploader)},
 		{"uploaderIp", emptyAsNull(f.UploaderIP)}, {"fileSize", f.Size}, {"blobCreated", instant(f.Created)}, {"blobStoreName", nil},
@@ -189,7 +219,7 @@ func component(c *call, f repository.FoundComponent) object {
 		assets = append(assets, asset(c, a))
 	}
 	return object{
-		{"id", reference(f.Holder.Name, f.ID)}, {"repository", f.Repository.Name}, {"format", f.Repository.Format},
+		{"id", reference(componentNumber, repository.Locator{Repository: f.Repository.Name, Holder: f.Holder.Name, ID: f.ID})}, {"repository", f.Repository.Name}, {"format", f.Repository.Format},
 		{"group", f.Group}, {"name", f.Name}, {"version", f.Version}, {"assets", assets},
 	}
 }

@@ -70,6 +70,9 @@ func asksFor(h http.Header, kind media) bool {
 
 // consumes reports whether a request's body is of a kind.
 func consumes(h http.Header, kind media) bool {
+	if kind == mediaMultipart && h.Get("Content-Type") == "" { // the operation says what is missing
+		return true
+	}
 	name, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return false

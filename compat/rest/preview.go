@@ -96,7 +96,7 @@ func (p *preview) look(ctx context.Context, name string) error {
 				continue
 			}
 			if p.total++; len(p.shown) < previewShown {
-				p.shown = append(p.shown, object{{"id", reference(name, found.ID)}, {"name", found.Path}, {"repositoryName", name}})
+				p.shown = append(p.shown, object{{"id", reference(assetNumber, repository.Locator{Repository: name, Holder: found.Holder.Name, ID: found.ID})}, {"name", found.Path}, {"repositoryName", name}})
 			}
 		}
 		if token = page.Next; token == "" {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"entrepot/app/access/permission"
 	"entrepot/app/repository"
 	"entrepot/app/server"
@@ -18,6 +20,12 @@ func (a *API) routingOperations() []operation {
 		{method: http.MethodGet, path: "v1/routing-rules/{name}", access: server.Content(), run: a.getRule},
 		{method: http.MethodPut, path: "v1/routing-rules/{name}", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.updateRule},
 		{method: http.MethodDelete, path: "v1/routing-rules/{name}", access: server.Permission("nexus:*"), run: a.deleteRule},
+		{method: http.MethodGet, path: "internal/ui/routing-rules", access: server.Content(), run: a.uiListRules},
+		{method: http.MethodPost, path: "internal/ui/routing-rules", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.createRule},
+		{method: http.MethodGet, path: "internal/ui/routing-rules/{name}", access: server.Content(), run: a.uiGetRule},
+		{method: http.MethodPut, path: "internal/ui/routing-rules/{name}", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.updateRule},
+		{method: http.MethodDelete, path: "internal/ui/routing-rules/{name}", access: server.Permission("nexus:*"), run: a.uiDeleteRule},
+		{method: http.MethodPost, path: "internal/ui/routing-rules/test", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.testRule},
 	}
 }
 
@@ -139,4 +147,79 @@ func wordRule(err error, name string) error {
 		return quotedf(http.StatusNotFound, "Did not find a routing rule with the name '%s'", name)
 	}
 	return err
+}
+
+// uiRule is a rule as the user interface shows it. Its id is made of its name, which is the only one that a rule has here. users are left
+// out of lists that did not ask for them.
+func (a *API) uiRule(r repository.RoutingRule, named bool) object {
+	users := a.engine.RoutingRuleUsers(r.Name)
+	var shown any
+	if named {
+		shown = list(users)
+	}
+	id := object{{"id", uuid.NewSHA1(uuid.NameSpaceOID, []byte("routing-rule:"+r.Name))}}
+	return append(append(id, routingRule(r)...), member{"assignedRepositoryCount", len(users)}, member{"assignedRepositoryNames", shown})
+}
+
+func (a *API) uiListRules(c *call) (any, error) {
+	if err := a.mayReadRules(c); err != nil {
+		return nil, err
+	}
+	out := []object{}
+	for _, r := range a.engine.RoutingRules() {
+		out = append(out, a.uiRule(r, c.Query().Get("includeRepositoryNames") == "true"))
+	}
+	return out, nil
+}
+
+func (a *API) uiGetRule(c *call) (any, error) {
+	if err := a.mayReadRules(c); err != nil {
+		return nil, err
+	}
+	r, err := a.engine.RoutingRule(c.Param("name"))
+	if err != nil {
+		return nil, statusOnly(http.StatusNotFound)
+	}
+	return a.uiRule(r, true), nil
+}
+
+func (a *API) uiDeleteRule(c *call) (any, error) {
+	if _, err := a.engine.RoutingRule(c.Param("name")); err != nil {
+		return nil, statusOnly(http.StatusNotFound)
+	}
+	return a.deleteRule(c)
+}
+
+type ruleTestBody struct {
+	ruleBody
+	Path *string `json:"path"`
+}
+
+// testRule tells whether a rule that need not exist lets a path pass.
+func (a *API) testRule(c *call) (any, error) {
+	var b ruleTestBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	mode, err := b.mode()
+	if err != nil {
+		return nil, err
+	}
+	var v violations
+	if mode == "" {
+		v.add("mode", mustNotBeNull)
+	}
+	if b.Matchers == nil {
+		v.add("matchers", mustNotBeNull)
+	}
+	if b.Path == nil {
+		v.add("path", mustNotBeNull)
+	}
+	if len(v) > 0 {
+		return nil, v
+	}
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	return repository.RoutingRule{Mode: mode, Matchers: b.Matchers}.Allows(*b.Path)
 }

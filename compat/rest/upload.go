@@ -54,6 +54,9 @@ func (a *API) store(c *call, name string) ([]string, error) {
 }
 
 func multipartReader(c *call) (*multipart.Reader, error) {
+	if c.Header.Get("Content-Type") == "" {
+		return nil, quotedf(http.StatusBadRequest, "Expected multipart Content-Type")
+	}
 	_, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" || c.Body() == nil {
 		return nil, violations{{"*", "The form has no boundary"}}
@@ -71,10 +74,11 @@ func readForm(c *call, form *multipart.Reader, u *repository.Upload) (token acce
 		case err != nil:
 			return token, violations{{"*", "The form cannot be read: " + err.Error()}}
 		case part.FileName() != "":
-			err = u.File(c.Context(), part.FormName(), part)
+			err = wordCut(u.File(c.Context(), part.FormName(), part))
 		default:
 			var value []byte
 			value, err = io.ReadAll(io.LimitReader(part, maxField))
+			err = wordCut(err)
 			if err == nil && part.FormName() == forgeryToken {
 				token = access.CSRFToken{Value: string(value), Present: true}
 			} else if err == nil {
@@ -85,6 +89,14 @@ func readForm(c *call, form *multipart.Reader, u *repository.Upload) (token acce
 			return token, err
 		}
 	}
+}
+
+// wordCut gives a part that ends before its boundary as a mistake of the client.
+func wordCut(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return violations{{"*", "The form ends in the middle of a part"}}
+	}
+	return err
 }
 
 // checkForgery demands the token of a form that comes in a session, because such a form can be sent by a stranger's page.
