@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
-	"strings"
 	"strconv"
+	"strings"
 
 	"entrepot/formats"
 	"entrepot/storage/catalog"
