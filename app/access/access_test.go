@@ -2,7 +2,9 @@ package access
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 
 	"entrepot/app/access/password"
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 	"entrepot/storage/kv/memory"
 )
@@ -252,16 +255,27 @@ func TestTwoInstances(t *testing.T) {
 
 func TestAudit(t *testing.T) {
 	w := newWorld()
-	var events []Event
-	w.opts.Audit = func(_ context.Context, e Event) { events = append(events, e) }
+	var told recorder
+	w.opts.Audit = &told
 	s := w.open(t)
 	ann := Actor{UserID: "ann", Source: SourceLocal, Address: "192.0.2.1"}
 	must(t, s.SetDefaultRole(t.Context(), ann, "nx-admin"))
 	if err := s.DeleteRole(t.Context(), ann, "nope"); KindOf(err) != NotFound {
 		t.Error(err)
 	}
-	want := Event{Time: w.clock.Now(), Actor: ann, Action: "settings.default-role", Object: "default-role"}
-	if len(events) != 1 || events[0] != want {
-		t.Errorf("events = %+v", events)
+	want := audit.Event{Time: w.clock.Now(), Actor: ann, Action: "settings.default-role", Object: "default-role", After: json.RawMessage(`"nx-admin"`)}
+	if len(told) != 1 || !reflect.DeepEqual(told[0], want) {
+		t.Errorf("events = %+v", told)
+	}
+	if _, err := s.Authenticate(t.Context(), Credentials{Kind: Basic, User: "joe", Secret: "guess", Address: "192.0.2.7"}); !errors.Is(err, ErrBadCredentials) {
+		t.Error(err)
+	}
+	if last := told[len(told)-1]; last.Action != audit.ActionSignInFailed || last.Object != "joe" || last.Actor.Address != "192.0.2.7" {
+		t.Errorf("failed sign-in = %+v", last)
 	}
 }
+
+// recorder keeps what it is told.
+type recorder []audit.Event
+
+func (r *recorder) Record(_ context.Context, e audit.Event) { *r = append(*r, e) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"entrepot/app/access/password"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -146,9 +147,21 @@ func (s *Service) signIn(ctx context.Context, snap *snapshot, c *Credentials) (*
 		s.throttle.failed(s.opts.Now(), c.User, c.Address)
 	}
 	if wrong {
+		s.tellFailure(ctx, c)
 		return nil, ErrBadCredentials
 	}
 	return nil, nil
+}
+
+// tellFailure makes a sign-in that failed known. A token that nobody knows has no name.
+func (s *Service) tellFailure(ctx context.Context, c *Credentials) {
+	name := c.User
+	if name == "" {
+		name = "(token)"
+	}
+	audit.Record(ctx, s.opts.Audit, audit.Event{
+		Time: s.opts.Now(), Actor: Actor{UserID: name, Address: c.Address}, Action: audit.ActionSignInFailed, Object: name,
+	})
 }
 
 // localRealm checks the passwords of local users.

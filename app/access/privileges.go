@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -57,7 +58,7 @@ func (p *Privilege) Validate() error { return p.validate() }
 
 // CreatePrivilege stores a new privilege.
 func (s *Service) CreatePrivilege(ctx context.Context, actor Actor, p Privilege) error {
-	return s.storePrivilege(ctx, Event{Actor: actor, Action: "privilege.create", Object: p.Name}, p, func(snap *snapshot) error {
+	return s.storePrivilege(ctx, audit.Event{Actor: actor, Action: "privilege.create", Object: p.Name}, p, func(snap *snapshot) error {
 		if _, taken := s.findPrivilege(snap, p.Name); taken {
 			return refuse(Exists, "Privilege '%s' already exists, use a unique name.", p.Name)
 		}
@@ -67,12 +68,12 @@ func (s *Service) CreatePrivilege(ctx context.Context, actor Actor, p Privilege)
 
 // UpdatePrivilege replaces a stored privilege.
 func (s *Service) UpdatePrivilege(ctx context.Context, actor Actor, p Privilege) error {
-	return s.storePrivilege(ctx, Event{Actor: actor, Action: "privilege.update", Object: p.Name}, p, func(snap *snapshot) error {
+	return s.storePrivilege(ctx, audit.Event{Actor: actor, Action: "privilege.update", Object: p.Name}, p, func(snap *snapshot) error {
 		return s.changeablePrivilege(snap, p.Name)
 	})
 }
 
-func (s *Service) storePrivilege(ctx context.Context, event Event, p Privilege, allowed func(*snapshot) error) error {
+func (s *Service) storePrivilege(ctx context.Context, event audit.Event, p Privilege, allowed func(*snapshot) error) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (s *Service) checkRepository(format, repository string) error {
 
 // DeletePrivilege removes a stored privilege, also from the roles that name it.
 func (s *Service) DeletePrivilege(ctx context.Context, actor Actor, name string) error {
-	event := Event{Actor: actor, Action: "privilege.delete", Object: name}
+	event := audit.Event{Actor: actor, Action: "privilege.delete", Object: name}
 	for {
 		complete := false
 		err := s.change(ctx, event, func(snap *snapshot) ([]kv.Op, error) {
@@ -189,7 +190,7 @@ func (s *Service) ImportPrivilege(ctx context.Context, actor Actor, p Privilege)
 	if blank(p.Name) {
 		return refuse(Refused, "A privilege needs a name.")
 	}
-	return s.change(ctx, Event{Actor: actor, Action: "privilege.import", Object: p.Name}, func(*snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "privilege.import", Object: p.Name}, func(*snapshot) ([]kv.Op, error) {
 		return one(put(kv.Key{Partition: partPrivileges, Sort: p.Name}, p.record()))
 	})
 }
@@ -201,7 +202,7 @@ func (s *Service) ImportRole(ctx context.Context, actor Actor, r RoleInput) erro
 		return refuse(Refused, "A role needs an id.")
 	}
 	record := r.record()
-	return s.change(ctx, Event{Actor: actor, Action: "role.import", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "role.import", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
 		if snap.roles[r.ID].ReadOnly {
 			return nil, nil
 		}

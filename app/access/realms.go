@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -141,7 +142,7 @@ func (s *Service) ImportRealms(ctx context.Context, actor Actor, ids []string) e
 
 // setting stores a row of settings.
 func (s *Service) setting(ctx context.Context, actor Actor, row string, value any) error {
-	return s.change(ctx, Event{Actor: actor, Action: "settings." + row, Object: row}, func(*snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "settings." + row, Object: row}, func(*snapshot) ([]kv.Op, error) {
 		return one(put(settingKey(row), value))
 	})
 }

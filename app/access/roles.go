@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -90,7 +91,7 @@ func (s *Service) CreateRole(ctx context.Context, actor Actor, r RoleInput) (Rol
 		return Role{}, err
 	}
 	record := r.record()
-	err := s.change(ctx, Event{Actor: actor, Action: "role.create", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
+	err := s.change(ctx, audit.Event{Actor: actor, Action: "role.create", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, taken := snap.roles[r.ID]; taken {
 			return nil, refuse(Exists, "Role '%s' already exists, use a unique roleId.", r.ID)
 		}
@@ -108,7 +109,7 @@ func (s *Service) UpdateRole(ctx context.Context, actor Actor, r RoleInput) erro
 		return err
 	}
 	record := r.record()
-	return s.change(ctx, Event{Actor: actor, Action: "role.update", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "role.update", Object: r.ID}, func(snap *snapshot) ([]kv.Op, error) {
 		if err := snap.changeableRole(r.ID); err != nil {
 			return nil, err
 		}
@@ -170,7 +171,7 @@ func (snap *snapshot) reaches(roles []string, wanted string) bool {
 // DeleteRole removes a role and its mention in other roles and users. With very many users that mention it they lose it in several
 // steps before it goes.
 func (s *Service) DeleteRole(ctx context.Context, actor Actor, id string) error {
-	event := Event{Actor: actor, Action: "role.delete", Object: id}
+	event := audit.Event{Actor: actor, Action: "role.delete", Object: id}
 	for {
 		complete := false
 		err := s.change(ctx, event, func(snap *snapshot) ([]kv.Op, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"entrepot/app/access/csel"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -74,7 +75,7 @@ func (s *Service) CreateSelector(ctx context.Context, actor Actor, sel Selector)
 		return err
 	}
 	sel.Type = SelectorType
-	return s.change(ctx, Event{Actor: actor, Action: "selector.create", Object: sel.Name}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "selector.create", Object: sel.Name}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, taken := snap.selectors[sel.Name]; taken {
 			return nil, unfit("name", "A selector with the same name already exists. Name must be unique.")
 		}
@@ -93,7 +94,7 @@ func (s *Service) UpdateSelector(ctx context.Context, actor Actor, sel Selector)
 		return err
 	}
 	sel.Type = SelectorType
-	return s.change(ctx, Event{Actor: actor, Action: "selector.update", Object: sel.Name}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "selector.update", Object: sel.Name}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, ok := snap.selectors[sel.Name]; !ok {
 			return nil, noSelector(sel.Name)
 		}
@@ -103,7 +104,7 @@ func (s *Service) UpdateSelector(ctx context.Context, actor Actor, sel Selector)
 
 // DeleteSelector removes a content selector that no privilege names.
 func (s *Service) DeleteSelector(ctx context.Context, actor Actor, name string) error {
-	return s.change(ctx, Event{Actor: actor, Action: "selector.delete", Object: name}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "selector.delete", Object: name}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, ok := snap.selectors[name]; !ok {
 			return nil, noSelector(name)
 		}
@@ -122,7 +123,7 @@ func (s *Service) ImportSelector(ctx context.Context, actor Actor, sel Selector)
 	if blank(sel.Name) {
 		return refuse(Refused, "A selector needs a name.")
 	}
-	return s.change(ctx, Event{Actor: actor, Action: "selector.import", Object: sel.Name}, func(*snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "selector.import", Object: sel.Name}, func(*snapshot) ([]kv.Op, error) {
 		return one(put(kv.Key{Partition: partSelectors, Sort: sel.Name}, selectorRecord(sel)))
 	})
 }

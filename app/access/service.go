@@ -15,6 +15,7 @@ import (
 
 	"entrepot/app/access/csel"
 	"entrepot/app/access/password"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -58,8 +59,8 @@ type Options struct {
 
 	// Writable refuses changes while the server takes none; its error is what callers get. Default: never.
 	Writable func() error
-	// Audit gets every change after it was stored. Default: nobody.
-	Audit func(context.Context, Event)
+	// Audit is told about changes and failed sign-ins. Default: nobody.
+	Audit audit.Recorder
 	// Log gets what goes wrong beside a request. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default: time.Now.
@@ -95,22 +96,10 @@ type Service struct {
 }
 
 // Actor is who makes a change, for the audit.
-type Actor struct {
-	UserID  string
-	Source  string
-	Address string // of the client, "" for the server itself
-}
+type Actor = audit.Actor
 
 // System is the server itself as actor.
-func System() Actor { return Actor{UserID: "*SYSTEM"} }
-
-// Event is a change that was stored.
-type Event struct {
-	Time   time.Time
-	Actor  Actor
-	Action string // such as "user.create"
-	Object string // what was changed, such as the user's id
-}
+func System() Actor { return audit.System() }
 
 // Open loads the records of a store and makes those every server has when it is new.
 func Open(ctx context.Context, store *kv.Store, opts *Options) (*Service, error) {
@@ -156,9 +145,6 @@ func (o *Options) setDefaults() {
 	}
 	if o.Writable == nil {
 		o.Writable = func() error { return nil }
-	}
-	if o.Audit == nil {
-		o.Audit = func(context.Context, Event) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"entrepot/app/access/csel"
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -223,29 +225,49 @@ func (snap *snapshot) grant(name string) (permission.Permission, bool) {
 
 // change stores the operations that plan makes from the newest snapshot, and moves the change number. When another instance was
 // faster, plan is asked again. A plan without operations changes nothing. A plan must not ask for the current snapshot itself.
-func (s *Service) change(ctx context.Context, event Event, plan func(snap *snapshot) ([]kv.Op, error)) error {
-	changed, err := s.tryChange(ctx, plan)
+func (s *Service) change(ctx context.Context, event audit.Event, plan func(snap *snapshot) ([]kv.Op, error)) error {
+	made, err := s.tryChange(ctx, plan)
 	if err != nil {
 		if KindOf(err) != 0 {
 			return err
 		}
 		return fmt.Errorf("access: %s %q: %w", event.Action, event.Object, err)
 	}
-	if changed {
-		event.Time = s.opts.Now()
-		s.opts.Audit(ctx, event)
+	if made != nil {
+		event.Time, event.Before, event.After = s.opts.Now(), made.before, made.after
+		audit.Record(ctx, s.opts.Audit, event)
 	}
 	return nil
 }
 
-func (s *Service) tryChange(ctx context.Context, plan func(snap *snapshot) ([]kv.Op, error)) (changed bool, err error) {
+// made is what a change did to the record that it is about: the last one of its plan.
+type made struct{ before, after any } // JSON, nil for nothing
+
+// compare reads what the last operation of a plan is to replace. Whoever is told about the change leaves secrets out.
+func (s *Service) compare(ctx context.Context, ops []kv.Op) (*made, error) {
+	op := ops[len(ops)-1]
+	m := &made{}
+	if op.Kind == kv.OpPut {
+		m.after = json.RawMessage(op.Value)
+	}
+	e, err := s.store.Get(ctx, op.Key)
+	switch {
+	case err == nil:
+		m.before = json.RawMessage(e.Value)
+	case !errors.Is(err, kv.ErrNotFound):
+		return nil, err
+	}
+	return m, nil
+}
+
+func (s *Service) tryChange(ctx context.Context, plan func(snap *snapshot) ([]kv.Op, error)) (*made, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, err := s.store.Get(ctx, changeKey()); err != nil {
-		return false, err
+		return nil, err
 	} else if e.Version != s.snapshot.Load().version {
 		if err := s.reload(ctx); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	const attempts = 20
@@ -253,26 +275,30 @@ func (s *Service) tryChange(ctx context.Context, plan func(snap *snapshot) ([]kv
 		snap := s.snapshot.Load()
 		ops, err := plan(snap)
 		if err != nil || len(ops) == 0 {
-			return false, err
+			return nil, err
 		}
 		if err := s.opts.Writable(); err != nil {
-			return false, err
+			return nil, err
+		}
+		changed, err := s.compare(ctx, ops)
+		if err != nil {
+			return nil, err
 		}
 		next, err := put(changeKey(), changeRecord{Number: snap.number + 1})
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		next.If, next.Version = kv.IfVersion, snap.version
 		err = s.store.Apply(ctx, append(ops, next)...)
 		if err != nil && !errors.Is(err, kv.ErrConflict) {
-			return false, err
+			return nil, err
 		}
 		s.adopt(ctx)
 		if err == nil {
-			return true, nil
+			return changed, nil
 		}
 	}
-	return false, kv.ErrConflict
+	return nil, kv.ErrConflict
 }
 
 // adopt takes over what was just stored. The change stands even if reading it back fails; then the next caller looks again.

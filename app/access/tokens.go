@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, t Token) (string
 	if err := s.storeToken(ctx, t, secret); err != nil {
 		return "", err
 	}
-	s.opts.Audit(ctx, Event{Time: s.opts.Now(), Actor: actor, Action: "token.create", Object: t.Domain + " of " + t.User})
+	audit.Record(ctx, s.opts.Audit, audit.Event{Actor: actor, Action: "token.create", Object: t.Domain + " of " + t.User})
 	return secret, nil
 }
 
@@ -118,7 +119,7 @@ func (s *Service) DeleteTokens(ctx context.Context, actor Actor, filter TokenFil
 		return 0, err
 	}
 	for group := range slices.Chunk(list, maxOps/2) {
-		event := Event{Actor: actor, Action: "token.delete", Object: filter.Domain + " of " + filter.User}
+		event := audit.Event{Actor: actor, Action: "token.delete", Object: filter.Domain + " of " + filter.User}
 		err := s.change(ctx, event, func(*snapshot) ([]kv.Op, error) {
 			var ops []kv.Op
 			for _, t := range group {

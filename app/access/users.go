@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -178,7 +179,7 @@ func (s *Service) CreateUser(ctx context.Context, actor Actor, u NewUser) (User,
 	if err := s.setPassword(ctx, &record, u.Password); err != nil {
 		return User{}, err
 	}
-	err := s.change(ctx, Event{Actor: actor, Action: "user.create", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
+	err := s.change(ctx, audit.Event{Actor: actor, Action: "user.create", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
 		switch _, _, err := s.account(ctx, SourceLocal, u.ID); {
 		case err == nil:
 			return nil, refuse(Exists, "User %s already exists.", u.ID)
@@ -200,7 +201,7 @@ func (s *Service) UpdateUser(ctx context.Context, actor Actor, u UserUpdate) err
 	if !s.hasSource(u.Source) {
 		return refuse(NotFound, "Unable to locate source: %s", u.Source)
 	}
-	return s.change(ctx, Event{Actor: actor, Action: "user.update", Object: u.ID}, func(snap *snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "user.update", Object: u.ID}, func(snap *snapshot) ([]kv.Op, error) {
 		if err := snap.checkUserRoles(u.Roles); err != nil {
 			return nil, err
 		}
@@ -237,7 +238,7 @@ func (snap *snapshot) checkUserRoles(roles []string) error {
 
 // DeleteUser removes a local user with all tokens and sessions. Nobody can delete himself or the user anonymous callers act as.
 func (s *Service) DeleteUser(ctx context.Context, actor Actor, id string) error {
-	err := s.change(ctx, Event{Actor: actor, Action: "user.delete", Object: id}, func(snap *snapshot) ([]kv.Op, error) {
+	err := s.change(ctx, audit.Event{Actor: actor, Action: "user.delete", Object: id}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, _, err := s.account(ctx, SourceLocal, id); err != nil {
 			if errors.Is(err, kv.ErrNotFound) {
 				return nil, noUser(id)
@@ -281,7 +282,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, p PasswordCha
 	if err := s.setPassword(ctx, &fresh, p.Password); err != nil {
 		return err
 	}
-	err := s.change(ctx, Event{Actor: actor, Action: "user.password", Object: p.UserID}, func(*snapshot) ([]kv.Op, error) {
+	err := s.change(ctx, audit.Event{Actor: actor, Action: "user.password", Object: p.UserID}, func(*snapshot) ([]kv.Op, error) {
 		r, _, err := s.account(ctx, SourceLocal, p.UserID)
 		if errors.Is(err, kv.ErrNotFound) {
 			return nil, noUser(p.UserID)
@@ -336,7 +337,7 @@ func (s *Service) ImportUser(ctx context.Context, actor Actor, u ImportedUser) e
 	}
 	record := userRecord{ID: u.ID, Source: u.Source, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Status: u.Status,
 		Roles: unique(u.Roles), Password: u.PasswordHash, Stamp: stamp}
-	return s.change(ctx, Event{Actor: actor, Action: "user.import", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
+	return s.change(ctx, audit.Event{Actor: actor, Action: "user.import", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
 		return one(put(userKey(u.Source, u.ID), record))
 	})
 }

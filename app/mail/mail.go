@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -91,7 +92,8 @@ type Sealer interface {
 // Options of a Service. Sealer is required; of the others the zero value means the documented default.
 type Options struct {
 	Sealer   Sealer
-	Writable func() error // refuses changes while the server takes none; default never
+	Writable func() error   // refuses changes while the server takes none; default never
+	Audit    audit.Recorder // is told about changes; default nobody
 	// Roots gives the authorities and certificates that are trusted for settings with TrustStore; default the system's.
 	Roots     func() *x509.CertPool
 	Transport Transport        // default SMTP
@@ -152,8 +154,11 @@ func (s *Service) Set(ctx context.Context, m Settings) error {
 	if err := s.opts.Writable(); err != nil {
 		return err
 	}
+	before, _, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
 	r := record{Settings: m}
-	var err error
 	if m.Password != "" {
 		r.Sealed, err = s.opts.Sealer.Seal(string(m.Password))
 	}
@@ -167,6 +172,7 @@ func (s *Service) Set(ctx context.Context, m Settings) error {
 	if err != nil {
 		return fmt.Errorf("mail: write settings: %w", err)
 	}
+	audit.Record(ctx, s.opts.Audit, audit.Event{Action: "email.update", Object: "settings", Before: before, After: m})
 	return nil
 }
 
@@ -178,6 +184,7 @@ func (s *Service) Clear(ctx context.Context) error {
 	if err := s.store.Apply(ctx, kv.Delete(key())); err != nil {
 		return fmt.Errorf("mail: remove settings: %w", err)
 	}
+	audit.Record(ctx, s.opts.Audit, audit.Event{Action: "email.delete", Object: "settings"})
 	return nil
 }
 

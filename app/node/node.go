@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -18,8 +19,9 @@ const partition = "settings/node"
 
 // Options of a Node; the zero value means the documented default.
 type Options struct {
-	Writable func() error // refuses changes while the server takes none; default never
-	Random   io.Reader    // of the id; default crypto/rand
+	Writable func() error   // refuses changes while the server takes none; default never
+	Audit    audit.Recorder // is told about changes; default nobody
+	Random   io.Reader      // of the id; default crypto/rand
 }
 
 // Node is what is known about this server. Its methods may be called from many goroutines.
@@ -64,6 +66,7 @@ func (n *Node) Reset(ctx context.Context) error {
 	if err := n.store.Apply(ctx, kv.Delete(key("id"))); err != nil {
 		return fmt.Errorf("node: remove id: %w", err)
 	}
+	audit.Record(ctx, n.opts.Audit, audit.Event{Action: "node.reset", Object: "id", Before: n.id})
 	return nil
 }
 
@@ -82,7 +85,11 @@ func (n *Node) SetAgreement(ctx context.Context, accepted bool) error {
 	if err := n.opts.Writable(); err != nil {
 		return err
 	}
-	return n.write(ctx, "agreement", accepted)
+	if err := n.write(ctx, "agreement", accepted); err != nil {
+		return err
+	}
+	audit.Record(ctx, n.opts.Audit, audit.Event{Action: "agreement.update", Object: "agreement", After: accepted})
+	return nil
 }
 
 func key(name string) kv.Key { return kv.Key{Partition: partition, Sort: name} }

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -159,9 +160,10 @@ type Sealer interface {
 // Options of a Service. Sealer is required; of the others the zero value means the documented default.
 type Options struct {
 	Sealer   Sealer
-	Defaults Settings     // in force while no proxies are set, from the configuration of the server
-	Writable func() error // refuses changes while the server takes none; default never
-	Changed  func()       // called after each change; default nothing
+	Defaults Settings       // in force while no proxies are set, from the configuration of the server
+	Writable func() error   // refuses changes while the server takes none; default never
+	Audit    audit.Recorder // is told about changes; default nobody
+	Changed  func()         // called after each change; default nothing
 }
 
 // Service keeps the settings and applies them. Its methods may be called from many goroutines.
@@ -287,13 +289,17 @@ func (s *Service) SetGuard(ctx context.Context, g Guard) error {
 	return s.change(ctx, func(st *state) { st.guard = g })
 }
 
+// shown gives what an audit may know: secrets print as *** by themselves.
+func (st *state) shown() any { return record{Settings: st.stored, Guard: st.guard} }
+
 func (s *Service) change(ctx context.Context, edit func(*state)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.opts.Writable(); err != nil {
 		return err
 	}
-	next := *s.now.Load()
+	before := *s.now.Load()
+	next := before
 	edit(&next)
 	r := record{Settings: next.stored, Guard: next.guard}
 	var err error
@@ -315,6 +321,7 @@ func (s *Service) change(ctx context.Context, edit func(*state)) error {
 	if err := s.apply(next.stored, next.guard); err != nil {
 		return err
 	}
+	audit.Record(ctx, s.opts.Audit, audit.Event{Action: "http.update", Object: "settings", Before: before.shown(), After: next.shown()})
 	s.opts.Changed()
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/blob"
 	"entrepot/storage/catalog"
@@ -84,7 +85,11 @@ func (e *Engine) CreateBlobStore(ctx context.Context, b BlobStore) error {
 	if err != nil {
 		return fmt.Errorf("repository: encode blob store: %w", err)
 	}
-	return e.apply(ctx, kv.PutNew(storeKey(b.Name), value))
+	if err := e.apply(ctx, kv.PutNew(storeKey(b.Name), value)); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "blob-store.create", Object: b.Name, After: b})
+	return nil
 }
 
 // UpdateBlobStore replaces the definition of the blob store with the same name. A new path takes effect at once: the blobs must be there.
@@ -114,7 +119,11 @@ func (e *Engine) UpdateBlobStore(ctx context.Context, b BlobStore) error {
 	if err != nil {
 		return fmt.Errorf("repository: encode blob store: %w", err)
 	}
-	return e.apply(ctx, kv.PutIf(storeKey(b.Name), value, before.version))
+	if err := e.apply(ctx, kv.PutIf(storeKey(b.Name), value, before.version)); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "blob-store.update", Object: b.Name, Before: before.def, After: b})
+	return nil
 }
 
 // DeleteBlobStore forgets a blob store that no repository uses. Its bytes stay where they are.
@@ -131,7 +140,11 @@ func (e *Engine) DeleteBlobStore(ctx context.Context, name string) error {
 	if len(e.BlobStoreUsers(name)) > 0 {
 		return &formats.Error{Kind: formats.Denied, Message: "BlobStore " + name + " is in use and cannot be deleted", Err: ErrInUse}
 	}
-	return e.apply(ctx, kv.DeleteIf(storeKey(name), b.version))
+	if err := e.apply(ctx, kv.DeleteIf(storeKey(name), b.version)); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "blob-store.delete", Object: name, Before: b.def})
+	return nil
 }
 
 // tryStore opens a store of a served type once, to refuse a path that cannot be written.

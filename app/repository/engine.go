@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"entrepot/app/audit"
 	"entrepot/app/repository/upstream"
 	"entrepot/formats"
 	"entrepot/storage/blob"
@@ -38,6 +39,7 @@ type Options struct {
 	// FreeSpace tells how many bytes are free for an open blob store; nil means that nobody knows.
 	FreeSpace func(d BlobStore) (int64, error)
 
+	Audit    audit.Recorder    // is told about changes of definitions; default nobody
 	Upstream *upstream.Options // for the HTTP clients of caches; its Now is replaced by the engine's
 	Now      func() time.Time  // default time.Now
 	Logger   *slog.Logger      // default discards

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -44,6 +45,7 @@ func (e *Engine) Freeze(ctx context.Context, f Freeze) (bool, error) {
 		return false, fmt.Errorf("repository: freeze: %w", err)
 	}
 	e.frozen.Store(&f)
+	e.tell(ctx, f.Actor, audit.Event{Action: "read-only.start", Object: "server"})
 	return true, nil
 }
 
@@ -58,6 +60,7 @@ func (e *Engine) Release(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("repository: release: %w", err)
 	}
 	e.frozen.Store(nil)
+	e.tell(ctx, "", audit.Event{Action: "read-only.end", Object: "server"})
 	return true, nil
 }
 

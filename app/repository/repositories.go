@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -85,6 +86,7 @@ func (e *Engine) Create(ctx context.Context, d Definition, actor string) error {
 	if err := e.add(ctx, d); err != nil {
 		return err
 	}
+	e.tell(ctx, actor, audit.Event{Action: "repository.create", Object: d.Name, After: d})
 	e.log.Info("repository created", "repository", d.Name, "format", d.Format, "kind", d.Kind, "user", actor)
 	return nil
 }
@@ -120,6 +122,7 @@ func (e *Engine) Update(ctx context.Context, d Definition, actor string) error {
 	if err := e.replace(ctx, before, d); err != nil {
 		return err
 	}
+	e.tell(ctx, actor, audit.Event{Action: "repository.update", Object: d.Name, Before: before.def, After: d})
 	e.log.Info("repository changed", "repository", d.Name, "user", actor)
 	return nil
 }
@@ -165,6 +168,7 @@ func (e *Engine) Delete(ctx context.Context, name, actor string) error {
 	if err := e.apply(ctx, ops...); err != nil {
 		return err
 	}
+	e.tell(ctx, actor, audit.Event{Action: "repository.delete", Object: r.def.Name, Before: r.def})
 	e.log.Info("repository deleted", "repository", r.def.Name, "user", actor)
 	return e.resumeDrops(ctx)
 }
@@ -248,5 +252,14 @@ func (e *Engine) InvalidateCache(ctx context.Context, name string) error {
 		}
 		e.forget(t.run)
 	}
+	e.tell(ctx, "", audit.Event{Action: "repository.invalidate-cache", Object: r.def.Name})
 	return nil
+}
+
+// tell makes a change of definitions known. The context says who made it; actor does where it does not.
+func (e *Engine) tell(ctx context.Context, actor string, event audit.Event) {
+	if event.Actor = audit.ActorOf(ctx); actor != "" && event.Actor == audit.System() {
+		event.Actor = audit.Actor{UserID: actor}
+	}
+	audit.Record(ctx, e.opts.Audit, event)
 }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"entrepot/app/access/javaregex"
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -132,7 +133,11 @@ func (e *Engine) CreateRoutingRule(ctx context.Context, r RoutingRule) error {
 	if err != nil {
 		return fmt.Errorf("repository: encode routing rule: %w", err)
 	}
-	return e.apply(ctx, kv.PutNew(ruleKey(r.Name), value))
+	if err := e.apply(ctx, kv.PutNew(ruleKey(r.Name), value)); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "routing-rule.create", Object: r.Name, After: r})
+	return nil
 }
 
 // UpdateRoutingRule replaces the routing rule called name. With another name in r it is renamed, in all repositories that use it.
@@ -154,25 +159,38 @@ func (e *Engine) UpdateRoutingRule(ctx context.Context, name string, r RoutingRu
 	if err != nil {
 		return fmt.Errorf("repository: encode routing rule: %w", err)
 	}
-	if name == r.Name {
-		return e.apply(ctx, kv.PutIf(ruleKey(name), value, before.version))
+	ops := []kv.Op{kv.PutIf(ruleKey(name), value, before.version)}
+	if name != r.Name {
+		if ops, err = e.renameRule(s, before, r.Name, value); err != nil {
+			return err
+		}
 	}
-	ops := []kv.Op{kv.PutNew(ruleKey(r.Name), value), kv.DeleteIf(ruleKey(name), before.version)}
+	if err := e.apply(ctx, ops...); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "routing-rule.update", Object: name, Before: before.def, After: r})
+	return nil
+}
+
+// renameRule gives the operations that store a rule under another name, also in the repositories that use it.
+func (e *Engine) renameRule(s *state, before *rule, name string, value []byte) ([]kv.Op, error) {
+	ops := []kv.Op{kv.PutNew(ruleKey(name), value), kv.DeleteIf(ruleKey(before.def.Name), before.version)}
 	for _, user := range s.ordered {
-		if user.def.RoutingRule != name {
+		if user.def.RoutingRule != before.def.Name {
 			continue
 		}
 		d := user.def
-		d.RoutingRule = r.Name
-		if value, err = e.encodeRepository(d); err != nil {
-			return err
+		d.RoutingRule = name
+		value, err := e.encodeRepository(d)
+		if err != nil {
+			return nil, err
 		}
 		ops = append(ops, kv.PutIf(repositoryKey(d.Name), value, user.version))
 	}
 	if len(ops) > kv.MaxBatch {
-		return formats.Errorf(formats.Denied, "The rule is used by more than %d repositories and cannot be renamed", kv.MaxBatch-2)
+		return nil, formats.Errorf(formats.Denied, "The rule is used by more than %d repositories and cannot be renamed", kv.MaxBatch-2)
 	}
-	return e.apply(ctx, ops...)
+	return ops, nil
 }
 
 // DeleteRoutingRule removes a routing rule that no repository uses.
@@ -189,7 +207,11 @@ func (e *Engine) DeleteRoutingRule(ctx context.Context, name string) error {
 	if n := len(e.RoutingRuleUsers(name)); n > 0 {
 		return &formats.Error{Kind: formats.Denied, Message: "Routing rule is still in use by " + strconv.Itoa(n) + " repositories.", Err: ErrInUse}
 	}
-	return e.apply(ctx, kv.DeleteIf(ruleKey(name), r.version))
+	if err := e.apply(ctx, kv.DeleteIf(ruleKey(name), r.version)); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "routing-rule.delete", Object: name, Before: r.def})
+	return nil
 }
 
 // checkRule checks a rule that is to take the place of the one called before; "" when it is new.

@@ -91,10 +91,7 @@ func (r *Resources) Email() *Value[Email] {
 			if !found {
 				m.Port = 25
 			}
-			return Email{
-				Enabled: m.Enabled, Host: m.Host, Port: m.Port, Username: m.Username, From: m.From, SubjectPrefix: m.SubjectPrefix, StartTLS: m.StartTLS,
-				RequireStartTLS: m.NeedStartTLS, TLS: m.TLS, CheckServerName: m.CheckName, UseTrustStore: m.TrustStore,
-			}, err
+			return emailOf(m), err
 		},
 		Put: func(ctx context.Context, _ access.Actor, doc Email) error {
 			stored, _, err := r.Mail.Settings(ctx)
@@ -112,5 +109,12 @@ func (r *Resources) Email() *Value[Email] {
 			doc.Password = doc.Password.unlike(string(stored.Password))
 			return err
 		},
+	}
+}
+
+func emailOf(m mail.Settings) Email {
+	return Email{
+		Enabled: m.Enabled, Host: m.Host, Port: m.Port, Username: m.Username, From: m.From, SubjectPrefix: m.SubjectPrefix, StartTLS: m.StartTLS,
+		RequireStartTLS: m.NeedStartTLS, TLS: m.TLS, CheckServerName: m.CheckName, UseTrustStore: m.TrustStore,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -59,7 +60,8 @@ func (s *Script) Validate() formats.FieldErrors {
 // Options of a Store; the zero value means the documented default.
 type Options struct {
 	AllowCreation bool
-	Writable      func() error // refuses changes while the server takes none; default never
+	Audit         audit.Recorder // is told about changes; default nobody
+	Writable      func() error   // refuses changes while the server takes none; default never
 }
 
 // Store keeps scripts. Its methods may be called from many goroutines.
@@ -126,15 +128,24 @@ func (s *Store) Create(ctx context.Context, script Script) error {
 	if errors.Is(err, kv.ErrConflict) {
 		return ErrExists
 	}
+	if err == nil {
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "script.create", Object: script.Name, After: script})
+	}
 	return err
 }
 
 // Update replaces the script of the same name. ErrNotFound when there is none; otherwise as Create.
 func (s *Store) Update(ctx context.Context, script Script) error {
-	return s.write(ctx, script, func(value []byte) (kv.Op, error) {
-		_, version, err := s.read(ctx, script.Name)
+	var before Script
+	err := s.write(ctx, script, func(value []byte) (op kv.Op, err error) {
+		var version uint64
+		before, version, err = s.read(ctx, script.Name)
 		return kv.PutIf(key(script.Name), value, version), err
 	})
+	if err == nil {
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "script.update", Object: script.Name, Before: before, After: script})
+	}
+	return err
 }
 
 func (s *Store) write(ctx context.Context, script Script, op func([]byte) (kv.Op, error)) error {
@@ -163,7 +174,7 @@ func (s *Store) write(ctx context.Context, script Script, op func([]byte) (kv.Op
 
 // Delete removes a script. ErrNotFound when there is none.
 func (s *Store) Delete(ctx context.Context, name string) error {
-	_, version, err := s.read(ctx, name)
+	before, version, err := s.read(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -173,5 +184,6 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.store.Apply(ctx, kv.DeleteIf(key(name), version)); err != nil {
 		return fmt.Errorf("scripts: delete %s: %w", name, err)
 	}
+	audit.Record(ctx, s.opts.Audit, audit.Event{Action: "script.delete", Object: name, Before: before})
 	return nil
 }

@@ -169,6 +169,9 @@ func (s *Server) dispatch(r *Request) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.opts.Acting != nil && r.Caller != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		r.context = s.opts.Acting(r.context, r.Caller, r.Remote)
+	}
 	r.Labels.Class = route.Class
 	if r.body != nil {
 		r.body.limit = route.MaxBody

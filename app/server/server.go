@@ -27,14 +27,16 @@ type Blobs interface {
 
 // Options are the settings of a server. Zero values mean what is said.
 type Options struct {
-	Name           string // value of the Server header; "" for none
-	Blobs          Blobs  // nil: answers that refer to blobs are errors
-	Log            *slog.Logger
-	AccessLog      *telemetry.AccessLog // nil: no line a request
-	Metrics        *telemetry.Requests  // nil: requests are not counted
-	Tracer         trace.Tracer         // nil: no spans
-	BaseURL        string               // external URL; "" takes it from each request
-	TrustedProxies []netip.Prefix       // whose forwarding headers count; empty: everybody's, as on the old server
+	Name      string // value of the Server header; "" for none
+	Blobs     Blobs  // nil: answers that refer to blobs are errors
+	Log       *slog.Logger
+	AccessLog *telemetry.AccessLog // nil: no line a request
+	Metrics   *telemetry.Requests  // nil: requests are not counted
+	Tracer    trace.Tracer         // nil: no spans
+	// Acting gives the context of a request that may change something, with who makes it; nil leaves it as it is.
+	Acting         func(ctx context.Context, c Caller, remote string) context.Context
+	BaseURL        string         // external URL; "" takes it from each request
+	TrustedProxies []netip.Prefix // whose forwarding headers count; empty: everybody's, as on the old server
 
 	MaxConnections int           // of one listener; 0: 16384
 	HeaderTimeout  time.Duration // for the head of a request and the first bytes of its body; 0: 30 s

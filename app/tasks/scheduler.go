@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -161,7 +162,7 @@ func (s *Service) claims(t *task) []Claim {
 }
 
 // Start asks for a run now, or as soon as what it claims is free. A task that runs already is left to it.
-func (s *Service) Start(_ context.Context, id, actor string) error {
+func (s *Service) Start(ctx context.Context, id, actor string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tasks[id]
@@ -178,11 +179,12 @@ func (s *Service) Start(_ context.Context, id, actor string) error {
 	s.enqueue(t, actor)
 	s.touch(t)
 	s.look()
+	s.record(ctx, actor, audit.Event{Action: "task.run", Object: id})
 	return nil
 }
 
 // Stop ends a run, or takes back that one was asked for. It does not wait for the end.
-func (s *Service) Stop(_ context.Context, id, actor string) error {
+func (s *Service) Stop(ctx context.Context, id, actor string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tasks[id]
@@ -198,6 +200,7 @@ func (s *Service) Stop(_ context.Context, id, actor string) error {
 		t.job.cancel(errStopped)
 	}
 	s.touch(t)
+	s.record(ctx, actor, audit.Event{Action: "task.stop", Object: id})
 	s.opts.Log.Info("task stopped", "task", t.def.Name, "user", actor)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/formats"
 	"entrepot/storage/kv"
@@ -30,6 +31,7 @@ type Mailer interface {
 type Options struct {
 	Types    []Type
 	Writable func() error                           // refuses changes while the server takes none; default never
+	Audit    audit.Recorder                         // is told about changes; default nobody
 	Mail     Mailer                                 // sends alerts; default none are sent
 	Ended    func(typeID string, o Outcome)         // hears of each run that ended; default nobody
 	Parallel int                                    // runs at once; default 4
@@ -204,6 +206,7 @@ func (s *Service) Create(ctx context.Context, d Definition, actor string) (Statu
 	if err != nil {
 		return Status{}, err
 	}
+	s.record(ctx, actor, audit.Event{Action: "task.create", Object: d.ID, After: d})
 	s.opts.Log.Info("task created", "task", d.Name, "id", d.ID, "type", d.Type, "user", actor)
 	return s.status(t), nil
 }
@@ -223,10 +226,12 @@ func (s *Service) Update(ctx context.Context, d Definition, actor string) error 
 	if err := s.opts.Writable(); err != nil {
 		return err
 	}
-	d.Created = t.def.Created
+	before := t.def
+	d.Created = before.Created
 	if _, err := s.put(ctx, d, t); err != nil {
 		return err
 	}
+	s.record(ctx, actor, audit.Event{Action: "task.update", Object: d.ID, Before: before, After: d})
 	s.opts.Log.Info("task changed", "task", d.Name, "id", d.ID, "user", actor)
 	return nil
 }
@@ -262,8 +267,17 @@ func (s *Service) Delete(ctx context.Context, id, actor string) error {
 		return fmt.Errorf("tasks: delete %s: %w", id, err)
 	}
 	s.drop(t)
+	s.record(ctx, actor, audit.Event{Action: "task.delete", Object: id, Before: t.def})
 	s.opts.Log.Info("task deleted", "task", t.def.Name, "id", id, "user", actor)
 	return nil
+}
+
+// record makes a change known. The context says who made it; actor does where it does not.
+func (s *Service) record(ctx context.Context, actor string, event audit.Event) {
+	if event.Actor = audit.ActorOf(ctx); actor != "" && event.Actor == audit.System() {
+		event.Actor = audit.Actor{UserID: actor}
+	}
+	audit.Record(ctx, s.opts.Audit, event)
 }
 
 // drop forgets a task whose records are gone. s.mu is held.

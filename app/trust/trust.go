@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/storage/kv"
 )
 
@@ -89,6 +90,7 @@ type record struct {
 // Options of a Store; the zero value means the documented default.
 type Options struct {
 	Writable func() error                   // refuses changes while the server takes none; default never
+	Audit    audit.Recorder                 // is told about changes; default nobody
 	Changed  func()                         // called after each change of what is trusted; default nothing
 	Now      func() time.Time               // default time.Now
 	System   func() (*x509.CertPool, error) // the system's authorities; default x509.SystemCertPool
@@ -209,6 +211,9 @@ func (s *Store) Add(ctx context.Context, text string) (Certificate, error) {
 		if errors.Is(err, kv.ErrConflict) {
 			return ErrExists
 		}
+		if err == nil {
+			audit.Record(ctx, s.opts.Audit, audit.Event{Action: "certificate.create", Object: c.Fingerprint(), After: record{PEM: c.PEM(), Added: c.Added}})
+		}
 		return err
 	})
 }
@@ -238,6 +243,7 @@ func (s *Store) Delete(ctx context.Context, fingerprint string) error {
 		if err := s.store.Apply(ctx, kv.Delete(key(fingerprint))); err != nil {
 			return fmt.Errorf("trust: delete: %w", err)
 		}
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "certificate.delete", Object: fingerprint})
 		return nil
 	})
 }
