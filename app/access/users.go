@@ -347,7 +347,7 @@ func (s *Service) DeleteImportedUser(ctx context.Context, actor Actor, source, i
 	if source == SourceLocal {
 		return s.DeleteUser(ctx, actor, id)
 	}
-	err := s.change(ctx, Event{Actor: actor, Action: "user.delete", Object: id}, func(*snapshot) ([]kv.Op, error) {
+	err := s.change(ctx, audit.Event{Actor: actor, Action: "user.delete", Object: id}, func(*snapshot) ([]kv.Op, error) {
 		return []kv.Op{kv.Delete(userKey(source, id))}, nil
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/app/node"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
@@ -33,6 +34,7 @@ type Options struct {
 	Engine    *repository.Engine
 	Access    *access.Service
 	Resources *resource.Resources
+	Audit     *audit.Log
 	Node      *node.Node
 	Trees     *catalog.Catalog
 	Version   string // of this program
@@ -93,7 +95,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), documentOperations())
 }
 
 // operation is one method on one path.

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/repository"
@@ -69,8 +71,10 @@ func newRig(t *testing.T) *rig {
 	}
 	store := kv.New(kvmemory.New())
 	trees := catalog.New(store, nil)
+	log, err := audit.Open(ctx, store, audit.Options{Path: filepath.Join(t.TempDir(), "audit.log"), Present: resource.Shown})
+	must(err)
 	engine, err := repository.Open(ctx, repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
+		Audit: log, Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
 		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
 			return blob.New(d.Name, blobmemory.New(nil), nil), nil
 		},
@@ -78,7 +82,7 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	must(engine.CreateDefaults(ctx, false))
 	users, err := access.Open(ctx, store, &access.Options{
-		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
+		Audit: log, Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
 		Sleep: func(context.Context, time.Duration) error { return nil },
 		Repositories: func() (refs []access.RepositoryRef) {
 			for _, d := range engine.List() {
@@ -90,10 +94,12 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	id, err := node.Open(ctx, store, node.Options{})
 	must(err)
-	s := server.New(server.Options{Blobs: engine})
+	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
+		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
+	}})
 	api := New(Options{
-		Engine: engine, Access: users, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
+		Engine: engine, Access: users, Audit: log, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
+			Engine: engine, Access: users, Audit: log, Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
 		}),
 	})
 	must(api.Mount(s, headerOnly{users}))
@@ -103,6 +109,7 @@ func newRig(t *testing.T) *rig {
 		must(s.Shutdown(ctx))
 		must(engine.Close())
 		must(trees.Close())
+		must(log.Close())
 	})
 	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users}
 }

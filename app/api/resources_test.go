@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"entrepot/app/resource"
 )
 
 func TestRepositories(t *testing.T) {
@@ -210,4 +212,42 @@ func TestCallersWhoMayDoNothing(t *testing.T) {
 			t.Errorf("%s %s: %d %s", route.Methods[0], path, got.status, got.body)
 		}
 	}
+}
+
+func TestAudit(t *testing.T) {
+	r := newRig(t)
+	r.do(admin, "POST", "repositories", `{"name":"up","format":"raw","kind":"cache","upstream":{"url":"http://upstream.example.org/","authentication":{"type":"username","username":"u","password":"hush"}}}`)
+	r.do(admin, "PATCH", "repositories/up", `{"upstream":{"url":"http://other.example.org/"}}`)
+	r.do(admin, "POST", "users", `{"id":"jane","firstName":"J","lastName":"D","email":"j@example.org","roles":["nx-admin"],"password":"hush"}`)
+	r.do(admin, "PUT", "settings/email", `{"host":"mail.example.org","from":"a@example.org","password":"hush"}`)
+	r.do("jane:wrong", "GET", "roles", "")
+	all := r.do(admin, "GET", "audit", "").body
+	if strings.Contains(all, "hush") || strings.Contains(all, "argon2") {
+		t.Errorf("a secret in the audit: %s", all)
+	}
+	var page Page[struct {
+		Actor          map[string]string
+		Action, Object string
+		Before, After  resource.Repository
+	}]
+	r.do(admin, "GET", "audit?action=repository&object=up&limit=1", "").decode(t, &page)
+	if len(page.Items) != 1 || page.Next == "" {
+		t.Fatalf("first part: %+v", page)
+	}
+	e := page.Items[0]
+	if e.Action != "repository.update" || e.Actor["userId"] != "admin" || e.Actor["address"] != "127.0.0.1" ||
+		e.Before.Upstream.URL != "http://upstream.example.org/" || e.After.Upstream.URL != "http://other.example.org/" {
+		t.Errorf("event: %+v", e)
+	}
+	r.play([]exchange{
+		{admin, "GET", "audit?action=repository&object=up&limit=1&cursor=" + page.Next, "", 200, []string{`"repository.create"`}},
+		{admin, "GET", "audit?action=signin", "", 200, []string{`"object":"jane"`, `"signin.failure"`}},
+		{admin, "GET", "audit?user=nobody", "", 200, []string{`{"items":[]}`}},
+		{admin, "GET", "audit?from=yesterday", "", 400, nil},
+		{admin, "PUT", "settings/audit", `{"enabled":true,"retentionDays":0}`, 422, []string{"#/retentionDays"}},
+		{admin, "PATCH", "settings/audit", `{"enabled":false}`, 200, []string{`"enabled":false`}},
+		{admin, "POST", "roles", `{"id":"quiet"}`, 201, nil},
+		{admin, "GET", "audit?object=quiet", "", 200, []string{`{"items":[]}`}},
+		{admin, "GET", "audit?limit=1", "", 200, []string{`"audit.update"`}},
+	})
 }

@@ -270,7 +270,10 @@ func hide(v any) any {
 
 func secret(name string) bool {
 	name = strings.ToLower(name)
-	for _, word := range []string{"password", "secret", "passphrase", "bearertoken", "sessiontoken", "keypair", "privatekey", "sealed", "stamp"} {
+	if name == "stamp" { // of a user's password
+		return true
+	}
+	for _, word := range []string{"password", "secret", "passphrase", "bearertoken", "sessiontoken", "keypair", "privatekey", "sealed"} {
 		if strings.Contains(name, word) {
 			return true
 		}

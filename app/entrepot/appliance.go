@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"entrepot/app/access"
+	"entrepot/app/audit"
 	"entrepot/app/config"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -51,6 +52,7 @@ type appliance struct {
 	engine  *repository.Engine
 	access  *access.Service
 	sealer  *seal.Sealer
+	audit   *audit.Log
 	scripts *scripts.Store
 	mail    *mail.Service
 	node    *node.Node
@@ -86,6 +88,9 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if a.sealer, err = seal.Open(a.path(keyFile)); err != nil {
 		return nil, err
 	}
+	if err := a.openAudit(ctx); err != nil {
+		return nil, err
+	}
 	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
 	stores, err := adopt.Open(ctx, a.store)
 	if err != nil {
@@ -93,7 +98,7 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	}
 	a.engine, err = repository.Open(ctx, repository.Options{
 		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
-		Adopted: stores.Blobs, Logger: log,
+		Adopted: stores.Blobs, Audit: a.audit, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -104,12 +109,12 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if err := a.engine.CreateDefaults(ctx, !cfg.SkipDefaultRepositories); err != nil {
 		return nil, err
 	}
-	a.scripts = scripts.New(a.store, scripts.Options{AllowCreation: cfg.ScriptCreation, Writable: a.engine.Writable})
+	a.scripts = scripts.New(a.store, scripts.Options{AllowCreation: cfg.ScriptCreation, Writable: a.engine.Writable, Audit: a.audit})
 	if err := a.openOutbound(ctx); err != nil {
 		return nil, err
 	}
-	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Roots: a.trust.Roots})
-	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable}); err != nil {
+	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Audit: a.audit, Roots: a.trust.Roots})
+	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable, Audit: a.audit}); err != nil {
 		return nil, err
 	}
 	a.search = search.New(a.store, a.catalog, &search.Options{Log: log})
@@ -204,6 +209,7 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 		AdminPasswordChanged: a.removeFirstPassword,
 		NoAnonymous:          !a.cfg.Anonymous,
 		Writable:             a.engine.Writable,
+		Audit:                a.audit,
 		Log:                  a.log,
 	})
 }
@@ -243,6 +249,9 @@ func (a *appliance) close() error {
 	}
 	for _, open := range a.blobs {
 		errs = append(errs, open.driver.Close())
+	}
+	if a.audit != nil {
+		errs = append(errs, a.audit.Close())
 	}
 	if a.records != nil {
 		errs = append(errs, a.records.Close())

@@ -18,12 +18,12 @@ import (
 func (a *appliance) openOutbound(ctx context.Context) (err error) {
 	refresh := func() { a.engine.SetUpstream(a.upstream()) }
 	a.out, err = outbound.Open(ctx, a.store, outbound.Options{
-		Sealer: a.sealer, Defaults: proxyDefaults(a.cfg.Proxy), Writable: a.engine.Writable, Changed: refresh,
+		Sealer: a.sealer, Defaults: proxyDefaults(a.cfg.Proxy), Writable: a.engine.Writable, Audit: a.audit, Changed: refresh,
 	})
 	if err != nil {
 		return err
 	}
-	a.trust, err = trust.Open(ctx, a.store, trust.Options{Writable: a.engine.Writable, Changed: refresh, Dial: a.out.Dial})
+	a.trust, err = trust.Open(ctx, a.store, trust.Options{Writable: a.engine.Writable, Audit: a.audit, Changed: refresh, Dial: a.out.Dial})
 	if err != nil {
 		return err
 	}

@@ -106,8 +106,8 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	registry := telemetry.NewRegistry(version)
 	a.observe(registry)
 	s := server.New(server.Options{
-		Name:  fmt.Sprintf("Nexus/%s (%s)", cfg.Claim.Version, cfg.Claim.Edition),
-		Blobs: a.engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
+		Name:   fmt.Sprintf("Nexus/%s (%s)", cfg.Claim.Version, cfg.Claim.Edition),
+		Acting: acting, Blobs: a.engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
 		BaseURL: cfg.BaseURL, TrustedProxies: trusted, MaxConnections: cfg.Limits.Connections, HeaderTimeout: cfg.Limits.HeaderTimeout,
 		BodyTimeout: cfg.Limits.BodyTimeout, WriteTimeout: cfg.Limits.BodyTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
 	})

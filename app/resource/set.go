@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"entrepot/app/access"
+	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/app/repository"
 )
@@ -13,6 +14,7 @@ type Options struct {
 	Engine *repository.Engine
 	Access *access.Service
 	Mail   *mail.Service
+	Audit  *audit.Log
 }
 
 // Resources gives the documents of a server. Its methods may be called from many goroutines.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"entrepot/app/access"
+	"entrepot/app/audit"
 	"entrepot/app/mail"
 )
 
@@ -109,6 +110,16 @@ func (r *Resources) Email() *Value[Email] {
 			doc.Password = doc.Password.unlike(string(stored.Password))
 			return err
 		},
+	}
+}
+
+// AuditSettings gives the settings of the audit.
+func (r *Resources) AuditSettings() *Value[audit.Settings] {
+	return &Value[audit.Settings]{
+		Name:  "audit",
+		Blank: audit.Defaults,
+		Get:   func(context.Context) (audit.Settings, error) { return r.Audit.Settings(), nil },
+		Put:   func(ctx context.Context, _ access.Actor, doc audit.Settings) error { return r.Audit.Set(ctx, doc) },
 	}
 }
 
