@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"entrepot/app/access"
@@ -57,6 +58,8 @@ type API struct {
 	engine  *repository.Engine
 	access  *access.Service
 	tickets tickets
+
+	written func() (written, error) // the API's description
 }
 
 // New makes the API.
@@ -70,7 +73,9 @@ func New(o Options) *API {
 	if o.Health == nil {
 		o.Health = func() error { return nil }
 	}
-	return &API{Options: o, engine: o.Engine, access: o.Access}
+	a := &API{Options: o, engine: o.Engine, access: o.Access}
+	a.written = sync.OnceValues(a.write)
+	return a
 }
 
 // Mount adds all operations to a server.
@@ -126,7 +131,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.trustOperations(), a.httpOperations(), a.uiOperations(), a.wonderlandOperations(),
+		a.trustOperations(), a.httpOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
 	} {
 		all = append(all, resource...)
 	}
