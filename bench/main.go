@@ -24,10 +24,13 @@ type bench struct {
 	binary     string
 	assets     int
 	components int
-	rounds     int
-	duration   time.Duration
-	only       *regexp.Regexp
-	rows       []row
+
+	imported      int // assets of the imported data directory
+	importedBytes int64
+	rounds        int
+	duration      time.Duration
+	only          *regexp.Regexp
+	rows          []row
 }
 
 // row is one figure with what it is held against; wanted is "" where nothing is asked of it.
@@ -47,9 +50,12 @@ func main() {
 	flag.StringVar(&b.binary, "binary", "bin/entrepot", "the server to measure")
 	flag.IntVar(&b.assets, "assets", 1_000_000, "assets of the large server")
 	flag.IntVar(&b.components, "components", 1_000_000, "components that are searched in")
+	flag.IntVar(&b.imported, "import-assets", 200_000, "assets of the data directory that is imported")
+	size := flag.Float64("import-gib", 4, "size of all bodies that are imported, in GiB; three times as much is needed on disk")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each pair is measured; the median counts")
 	flag.DurationVar(&b.duration, "duration", 3*time.Second, "of one load")
 	flag.Parse()
+	b.importedBytes = int64(*size * (1 << 30))
 	b.only = regexp.MustCompile(*only)
 	if err := b.measure(ctx, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -82,8 +88,9 @@ func (b *bench) measure(ctx context.Context, dir string) error {
 		{"start", b.starts},
 		{"scale", b.scale},
 		{"search", b.search},
+		{"import", b.imports},
 	} {
-		if !b.only.MatchString(part.name) {
+		if !b.only.MatchString(part.name) || part.name == "import" && b.only.String() == "" { // minutes: when asked for
 			continue
 		}
 		if err := part.run(ctx); err != nil {
