@@ -14,6 +14,7 @@ import (
 	"entrepot/app/config"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/swaggerui"
 	"entrepot/app/telemetry"
 	"entrepot/compat/content"
 	"entrepot/compat/extdirect"
@@ -145,7 +146,13 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	if err := api.Mount(s, pages.Authenticator()); err != nil {
 		return nil, err
 	}
-	return s, a.mountNative(s, pages.Authenticator())
+	if err := a.mountNative(s, pages.Authenticator()); err != nil {
+		return nil, err
+	}
+	return s, swaggerui.Mount(s, pages.Face(),
+		swaggerui.Document{Name: "As clients of Nexus know it (/service/rest)", URL: "../service/rest/swagger.json"},
+		swaggerui.Document{Name: "Entrepot (/api/v1)", URL: "../api/v1/swagger.json"},
+	)
 }
 
 // observe adds the figures of the storage to what is measured.
