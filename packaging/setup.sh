@@ -8,6 +8,7 @@ wanted=(
 	"nginx nginx-light"
 	"wrk wrk"
 	"chromium chromium"
+	"mkfs.xfs xfsprogs"
 )
 missing=()
 for pair in "${wanted[@]}"; do

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"strings"
 
 	"entrepot/formats"
@@ -101,9 +102,11 @@ func (e *Engine) settleAsset(ctx context.Context, r *repo, a *catalog.Asset, blo
 		return err
 	}
 	defer object.Close()
-	var body io.Reader = io.NewSectionReader(object, 0, object.Size())
-	if pace != nil {
-		body = pace(body)
+	body := taken{Reader: io.NewSectionReader(object, 0, object.Size()), through: pace}
+	if f, ok := object.(interface{ File() *os.File }); ok {
+		body.file = f.File()
+	} else if pace != nil {
+		body.Reader = pace(body.Reader)
 	}
 	in := Restored{
 		Path: a.Path, Size: a.Size, Digests: a.Digests, ContentType: a.ContentType, Kind: a.Kind, Attributes: a.Format, Component: a.Component,

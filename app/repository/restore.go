@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"strings"
 	"time"
 
@@ -28,8 +29,10 @@ type Restored struct {
 	LastDownloaded time.Time
 	Uploader       string
 	UploaderIP     string
-	Origin         string            // identity of the other server, by which RemoveRestored knows what came from it
-	Upstream       *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
+	// Link lets a body that is a file become the blob itself: the caller removes the file once it is restored.
+	Link     bool
+	Origin   string            // identity of the other server, by which RemoveRestored knows what came from it
+	Upstream *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
 
 	// What the other server made of the path. Of a format that is served the format's own classification goes first, and these fill
 	// in what it does not say.
@@ -189,6 +192,9 @@ func (in *Restored) item(r *repo) formats.Item {
 func (e *Engine) take(ctx context.Context, r *repo, in *Restored, body io.Reader) (_ *blob.Writer, item formats.Item, err error) {
 	item = in.item(r)
 	opts := writeOptions(&item, max(in.Size, 0))
+	if in.Link { // needs no room, if all goes well
+		opts.Size = 0
+	}
 	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
 		opts.MD5, opts.SHA512, opts.ExtraUpTo = opts.MD5 || in.Digests.MD5 != "", opts.SHA512 || in.Digests.SHA512 != "", 0
 	}
@@ -203,7 +209,7 @@ func (e *Engine) take(ctx context.Context, r *repo, in *Restored, body io.Reader
 	}()
 	e.calm.requests.Add(1)
 	e.calm.bodies.Add(1)
-	_, err = w.ReadFrom(body)
+	err = in.read(w, body)
 	e.calm.bodies.Add(-1)
 	if err != nil {
 		return nil, item, fmt.Errorf("restore %s: %w", in.Path, err)
@@ -223,6 +229,31 @@ func (e *Engine) take(ctx context.Context, r *repo, in *Restored, body io.Reader
 		in.ContentType, err = incoming.contentType(w, info.Size)
 	}
 	return w, item, err
+}
+
+// read takes a body into a blob. Where a file's bytes can be shared on the disk, they are not written again.
+func (in *Restored) read(w *blob.Writer, body io.Reader) error {
+	source := taken{Reader: body}
+	switch b := body.(type) {
+	case *os.File:
+		source.file = b
+	case taken:
+		source = b
+	}
+	var err error
+	if source.file != nil {
+		_, err = w.TakeFile(source.file, blob.FileOptions{Link: in.Link, Through: source.through})
+	} else {
+		_, err = w.ReadFrom(source.Reader)
+	}
+	return err
+}
+
+// taken is a body that may be a file, whose bytes pass through something.
+type taken struct {
+	io.Reader
+	file    *os.File // nil when it is none
+	through func(io.Reader) io.Reader
 }
 
 // check compares a body with what was promised, as far as its digests were taken.

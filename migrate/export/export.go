@@ -115,9 +115,12 @@ func (w *writer) repository(ctx context.Context, d repository.Definition, list *
 
 // asset writes the blob of one asset and gives its line of the list.
 func (w *writer) asset(ctx context.Context, d repository.Definition, a *catalog.Asset) (*inventory.Asset, error) {
-	id := blobID(d.Name, a)
+	id, store := blobID(d.Name, a), a.Blob.Store
+	if repository.IsAdopted(store) { // where the copy will be
+		store = d.BlobStore
+	}
 	out := &inventory.Asset{
-		Repository: d.Name, Path: a.Path, Blob: a.Blob.Store + "@" + id, Size: a.Size, Digests: a.Digests, ContentType: a.ContentType,
+		Repository: d.Name, Path: a.Path, Blob: store + "@" + id, Size: a.Size, Digests: a.Digests, ContentType: a.ContentType,
 		Created: a.Created, Updated: a.Updated, BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
 		Kind: a.Kind, Attributes: a.Format, Component: a.Component, Upstream: a.Upstream,
 	}
@@ -131,12 +134,12 @@ func (w *writer) asset(ctx context.Context, d repository.Definition, a *catalog.
 			out.ComponentCreated, out.ComponentUpdated = c.Created, c.Updated
 		}
 	}
-	base := filepath.Join(w.dir, blobsFolder, a.Blob.Store, "content", filepath.FromSlash(blobs.Location(id, time.Time{})))
+	base := filepath.Join(w.dir, blobsFolder, store, "content", filepath.FromSlash(blobs.Location(id, time.Time{})))
 	if _, err := os.Stat(base + ".properties"); err == nil {
 		w.report.Present++
 		return out, nil
 	}
-	if err := w.openStore(a.Blob.Store, filepath.Dir(base)); err != nil {
+	if err := w.openStore(store, filepath.Dir(base)); err != nil {
 		return nil, err
 	}
 	if err := w.copy(ctx, a, base+".bytes"); err != nil {

@@ -235,6 +235,7 @@ func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
 		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
 		ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
 	}
+	restored.Link = r.plan.opts.Move
 	outcome, adopted, err := r.restore(ctx, a, restored)
 	switch {
 	case ctx.Err() != nil:

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"time"
 )
 
@@ -110,6 +111,14 @@ type Spool interface {
 	Commit(ctx context.Context, h Hash) error
 	// Close releases the spool. The bytes are dropped unless they were committed.
 	Close() error
+}
+
+// Taker is a Spool that can take a whole file without writing its bytes again.
+type Taker interface {
+	Spool
+	// Take makes the bytes of a file those of the spool, which is empty, by sharing them on the disk until either is written to; with
+	// link the file itself may become the blob, so nobody may write to it any more. False means that it has to be copied instead.
+	Take(f *os.File, link bool) (bool, error)
 }
 
 // Object is an open blob. It stays readable when the blob is deleted meanwhile. An Object that is a file also has

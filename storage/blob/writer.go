@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"sync/atomic"
 )
 
@@ -71,6 +73,48 @@ func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 			if empty++; empty == maxEmptyReads {
 				return total, io.ErrNoProgress
 			}
+		}
+	}
+}
+
+// FileOptions tune TakeFile. The zero value copies, or shares the bytes where the file system can.
+type FileOptions struct {
+	// Link lets the file itself become the blob. The caller removes its old name once the blob is committed, and nobody may write to it.
+	Link bool
+	// Through, if not nil, wraps the reader through which the bytes pass that are hashed.
+	Through func(io.Reader) io.Reader
+}
+
+// TakeFile makes a whole file the body of an empty Writer, without writing its bytes again where the driver and the file system can do
+// that. The file stays the caller's to close. After an error the Writer can only be discarded.
+func (w *Writer) TakeFile(f *os.File, opts FileOptions) (int64, error) {
+	if err := w.writable(); err != nil {
+		return 0, err
+	}
+	through := opts.Through
+	if through == nil {
+		through = func(r io.Reader) io.Reader { return r }
+	}
+	taken := false
+	if taker, ok := w.spool.Spool.(Taker); ok && w.Written() == 0 {
+		var err error
+		if taken, err = taker.Take(f, opts.Link); err != nil {
+			return 0, w.fail("take", err)
+		}
+	}
+	if !taken {
+		return w.ReadFrom(through(f))
+	}
+	body := through(io.NewSectionReader(w.spool, 0, math.MaxInt64))
+	for {
+		n, err := body.Read(w.hashing.space())
+		w.hashing.filled(n)
+		w.written.Add(int64(n))
+		switch {
+		case err == io.EOF:
+			return w.Written(), nil
+		case err != nil:
+			return w.Written(), w.fail("take", err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 type disk interface {
 	bodyDisk
 	journalDisk
+	sharingDisk
 }
 
 // bodyDisk keeps bodies on their way in.
