@@ -17,10 +17,14 @@ func TestImportedMaven(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	importNexus(t, data, source)
 	s := startIn(t, data)
+	password := dataDirectories["nexus-3.77-small"]
+	if status := s.as("admin", password, http.MethodDelete, "/service/rest/v1/http", ""); status != http.StatusNoContent { // the old server's proxy is not here
+		t.Fatalf("the imported proxies were not removed: %d", status)
+	}
 	upstream, err := http.NewRequest(http.MethodPut, s.url("/service/rest/v1/repositories/maven/proxy/maven-central"),
 		strings.NewReader(mavenProxy("maven-central", publicMaven(t), "RELEASE")))
 	must(t, err)
-	upstream.SetBasicAuth("admin", dataDirectories["nexus-3.77-small"])
+	upstream.SetBasicAuth("admin", password)
 	upstream.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(upstream)
 	must(t, err)

@@ -20,7 +20,8 @@ import (
 var settingsListings = []struct{ file, path, key string }{
 	{"repositories", "repositories", "name"}, {"roles", "security/roles", "id"}, {"content-selectors", "security/content-selectors", "name"},
 	{"routing-rules", "routing-rules", "name"}, {"realms-active", "security/realms/active", ""}, {"anonymous", "security/anonymous", ""},
-	{"users", "security/users?source=default", "userId"},
+	{"users", "security/users?source=default", "userId"}, {"truststore", "security/ssl/truststore", "id"}, {"script", "script", "name"},
+	{"email", "email", ""}, {"node", "system/node", ""},
 }
 
 // checkSettings compares the listings of settings. Not compared are URLs, which name the host, and the order of lists that are sets.

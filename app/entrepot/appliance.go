@@ -19,6 +19,7 @@ import (
 	"entrepot/app/scripts"
 	"entrepot/app/seal"
 	"entrepot/app/search"
+	"entrepot/app/settings"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -44,22 +45,23 @@ func allFormats() []formats.Format { return []formats.Format{maven2.New(nil), ra
 
 // appliance is everything below the HTTP edge, opened on one data folder.
 type appliance struct {
-	cfg     config.Config
-	log     *slog.Logger
-	records *leveldb.Driver
-	store   *kv.Store
-	catalog *catalog.Catalog
-	engine  *repository.Engine
-	access  *access.Service
-	sealer  *seal.Sealer
-	audit   *audit.Log
-	scripts *scripts.Store
-	mail    *mail.Service
-	node    *node.Node
-	trust   *trust.Store
-	out     *outbound.Service
-	search  *search.Index
-	adopted *adopt.Copier
+	cfg      config.Config
+	log      *slog.Logger
+	records  *leveldb.Driver
+	store    *kv.Store
+	catalog  *catalog.Catalog
+	engine   *repository.Engine
+	access   *access.Service
+	sealer   *seal.Sealer
+	audit    *audit.Log
+	scripts  *scripts.Store
+	mail     *mail.Service
+	node     *node.Node
+	trust    *trust.Store
+	out      *outbound.Service
+	settings *settings.Settings
+	search   *search.Index
+	adopted  *adopt.Copier
 
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
@@ -118,8 +120,10 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 		return nil, err
 	}
 	a.search = search.New(a.store, a.catalog, &search.Options{Log: log})
-	a.access, err = a.openAccess(ctx)
-	return a, err
+	if a.access, err = a.openAccess(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.openSettings(ctx)
 }
 
 // followChanges keeps the search index up to date until what it returns is called.

@@ -13,7 +13,6 @@ import (
 
 	"entrepot/app/config"
 	"entrepot/app/server"
-	"entrepot/app/settings"
 	"entrepot/app/swaggerui"
 	"entrepot/app/telemetry"
 	"entrepot/compat/content"
@@ -121,7 +120,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return &formats.Response{Status: http.StatusOK, Header: header, Body: formats.Body{Bytes: text, Size: int64(len(text))}}, nil
 	}
 	pages := content.New(content.Options{
-		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: cfg.LegacyURLs, Metrics: metrics,
+		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: metrics,
 	})
 	if err := pages.Mount(s); err != nil {
 		return nil, err
@@ -133,14 +132,14 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	calls := extdirect.New(extdirect.Options{
-		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: settings.New(a.store), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
+		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: a.settings, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
 	})
 	if err := calls.Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
 	api := rest.New(rest.Options{
 		Engine: a.engine, Access: a.access, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
-		Trust: a.trust, Outbound: a.out,
+		Trust: a.trust, Outbound: a.out, Settings: a.settings,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 	})
 	if err := api.Mount(s, pages.Authenticator()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"entrepot/app/audit"
@@ -57,6 +58,26 @@ func Open(ctx context.Context, store *kv.Store, opts Options) (*Node, error) {
 
 // ID is the id of this server: five groups of eight hexadecimal digits. It stays the same as long as the server runs.
 func (n *Node) ID() string { return n.id }
+
+// Adopt gives the server the id of an old one, from its next start on.
+func (n *Node) Adopt(ctx context.Context, id string) error {
+	if !validID.MatchString(id) {
+		return fmt.Errorf("node: %q is no id of a server", id)
+	}
+	if err := n.opts.Writable(); err != nil {
+		return err
+	}
+	return n.write(ctx, "id", id)
+}
+
+var validID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
+// NextID gives the id that the server has from its next start on; "" when it will make a new one.
+func (n *Node) NextID(ctx context.Context) (string, error) {
+	var id string
+	err := n.read(ctx, "id", &id)
+	return id, err
+}
 
 // Reset gives the server another id from its next start on.
 func (n *Node) Reset(ctx context.Context) error {

@@ -44,6 +44,7 @@ func (e *Engine) Freeze(ctx context.Context, f Freeze) (bool, error) {
 	if err := e.opts.Store.Apply(ctx, kv.Put(freezeKey, value)); err != nil {
 		return false, fmt.Errorf("repository: freeze: %w", err)
 	}
+	e.opts.Catalog.Hold(true)
 	e.frozen.Store(&f)
 	e.tell(ctx, f.Actor, audit.Event{Action: "read-only.start", Object: "server"})
 	return true, nil
@@ -60,6 +61,7 @@ func (e *Engine) Release(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("repository: release: %w", err)
 	}
 	e.frozen.Store(nil)
+	e.opts.Catalog.Hold(false)
 	e.tell(ctx, "", audit.Event{Action: "read-only.end", Object: "server"})
 	return true, nil
 }
@@ -76,6 +78,7 @@ func (e *Engine) readFreeze(ctx context.Context) error {
 	if err := json.Unmarshal(entry.Value, &f); err != nil {
 		return fmt.Errorf("read freeze: %w", err)
 	}
+	e.opts.Catalog.Hold(true)
 	e.frozen.Store(&f)
 	return nil
 }

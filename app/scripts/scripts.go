@@ -148,6 +148,14 @@ func (s *Store) Update(ctx context.Context, script Script) error {
 	return err
 }
 
+// Import stores a script of an old server, whether or not scripts may be created.
+func (s *Store) Import(ctx context.Context, script Script) error {
+	if err := s.opts.Writable(); err != nil {
+		return err
+	}
+	return s.put(ctx, script, func(value []byte) (kv.Op, error) { return kv.Put(key(script.Name), value), nil })
+}
+
 func (s *Store) write(ctx context.Context, script Script, op func([]byte) (kv.Op, error)) error {
 	if wrong := script.Validate(); len(wrong) > 0 {
 		return wrong
@@ -155,15 +163,22 @@ func (s *Store) write(ctx context.Context, script Script, op func([]byte) (kv.Op
 	if !s.opts.AllowCreation {
 		return ErrDisabled
 	}
+	return s.put(ctx, script, func(value []byte) (kv.Op, error) {
+		made, err := op(value)
+		if err == nil {
+			err = s.opts.Writable()
+		}
+		return made, err
+	})
+}
+
+func (s *Store) put(ctx context.Context, script Script, op func([]byte) (kv.Op, error)) error {
 	value, err := json.Marshal(script)
 	if err != nil {
 		return fmt.Errorf("scripts: encode %s: %w", script.Name, err)
 	}
 	put, err := op(value)
 	if err != nil {
-		return err
-	}
-	if err := s.opts.Writable(); err != nil {
 		return err
 	}
 	if err := s.store.Apply(ctx, put); err != nil {

@@ -34,7 +34,7 @@ type Options struct {
 	Access Access
 
 	Version    string           // on pages
-	LegacyURLs bool             // answer the URLs of Nexus 2 as well
+	LegacyURLs func() bool      // whether the URLs of Nexus 2 are answered as well; nil: never
 	Metrics    server.Handler   // what /service/metrics/prometheus answers; nil: 404
 	Now        func() time.Time // nil: time.Now
 }
@@ -85,7 +85,7 @@ func (c *Content) Mount(s *server.Server) error {
 			return err
 		}
 	}
-	if c.opts.LegacyURLs {
+	if c.opts.LegacyURLs != nil {
 		return c.mountLegacy(s, auth)
 	}
 	return nil

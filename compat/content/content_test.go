@@ -385,7 +385,8 @@ func TestSessions(t *testing.T) {
 }
 
 func TestLegacyURLs(t *testing.T) {
-	s := open(t, func(o *Options) { o.LegacyURLs = true })
+	on := true
+	s := open(t, func(o *Options) { o.LegacyURLs = func() bool { return on } })
 	s.put("/content/repositories/files/d/a.txt", "hello")
 	for target, line := range map[string]string{
 		"/content/repositories/files/d/a.txt":                "200 OK",
@@ -409,4 +410,11 @@ func TestLegacyURLs(t *testing.T) {
 		}
 	}
 	s.ask("GET", "/content/groups/files/none", "").has(t, "legacy", "Content-Security-Policy; X-Xss-Protection")
+	on = false
+	other := s.ask("GET", "/other", "")
+	for _, target := range []string{"/content/repositories/files/d/a.txt", "/content/other", "/service/local/status", "/service/local/x"} {
+		if r := s.ask("GET", target, ""); r.line != other.line || r.header.Get("X-Frame-Options") != other.header.Get("X-Frame-Options") {
+			t.Errorf("switched off, %s: %s", target, r.line)
+		}
+	}
 }

@@ -86,8 +86,11 @@ func rig(t *testing.T) string {
 		Sleep: func(context.Context, time.Duration) error { return nil },
 	})
 	must(err)
+	capabilities, err := settings.Open(ctx, store, settings.Options{Sealer: clear{}, Writable: engine.Writable})
+	must(err)
+	must(capabilities.Import(ctx, settings.Capability{ID: "7", Type: "something.else", Enabled: true}))
 	calls := New(Options{
-		Engine: engine, Access: users, Settings: settings.New(store), Version: "3.77.0-08", Edition: "OSS",
+		Engine: engine, Access: users, Settings: capabilities, Version: "3.77.0-08", Edition: "OSS",
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
 	})
 	s := server.New(server.Options{Blobs: engine})
@@ -174,6 +177,21 @@ func TestCalls(t *testing.T) {
 		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"nonsense"}}]`, want: `"errors":{"url":`},
 		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"https://nexus.example"}}]`, want: `"typeId":"baseurl"`},
 		{name: "capability_Capability.read", want: `https://nexus.example`},
+		{name: "capability_Capability.readTypes", want: `{"id":"url","type":"url","label":"URL"`},
+		{name: "capability_Capability.create", data: `[{"typeId":"nope"}]`, want: `"typeId":"Capabilities of type nope are not known here"`},
+		{
+			name: "capability_Capability.create", data: `[{"typeId":"webhook.global","enabled":true,"properties":{"names":"audit","url":"https://hook.example","secret":"geheim"}}]`,
+			want: `"secret":"#~NXRM~PLACEHOLDER~PASSWORD~#","url":"https://hook.example"},"active":false`,
+		},
+		{name: "capability_Capability.read", want: `"stateDescription":"Passive. This server does not send webhooks yet"`},
+		{name: "capability_Capability.read", want: `"state":"disabled","stateDescription":"Disabled. Capabilities of type something.else are not known here"`},
+		{name: "capability_Capability.disable", data: `["7"]`, want: `"id":"7","typeId":"something.else","enabled":false`},
+		{name: "capability_Capability.enable", data: `["nope"]`, want: `There is no capability nope`},
+		{name: "capability_Capability.updateNotes", data: `[{"id":"7","notes":"old"}]`, want: `"enabled":false,"notes":"old"`},
+		{name: "capability_Capability.update", data: `[{"id":"7","enabled":true,"notes":"new"}]`, want: `"enabled":true,"notes":"new"`},
+		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":true`},
+		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":false`},
+		{name: "capability_Capability.read", anonymous: true, want: `User is not permitted: nexus:capabilities:read`},
 		{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
 		{name: "nope.read", want: `No action registered as 'nope'`},
 	}

@@ -19,6 +19,7 @@ import (
 	"entrepot/app/scripts"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	capability "entrepot/app/settings"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
@@ -40,6 +41,7 @@ type Options struct {
 	Trust   *trust.Store
 	// Outbound says how caches talk to their upstreams.
 	Outbound *outbound.Service
+	Settings *capability.Settings
 	Search   *search.Index
 	Trees    *catalog.Catalog
 	// Pages words what is refused with a page for people: a request that is broken before it reaches the API. Required.
@@ -131,7 +133,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.trustOperations(), a.httpOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
 	} {
 		all = append(all, resource...)
 	}

@@ -20,6 +20,7 @@ import (
 	"entrepot/app/scripts"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	capability "entrepot/app/settings"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -109,12 +110,14 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	trusted, err := trust.Open(ctx, store, trust.Options{Writable: engine.Writable})
 	must(err)
+	capabilities, err := capability.Open(ctx, store, capability.Options{Sealer: clear{}, Writable: engine.Writable})
+	must(err)
 	out, err := outbound.Open(ctx, store, outbound.Options{Sealer: clear{}, Writable: engine.Writable})
 	must(err)
 	s := server.New(server.Options{Blobs: engine})
 	api := New(Options{
 		Engine: engine, Access: users, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
-		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Pages: pages{},
+		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
 	})
 	must(api.Mount(s, basic{users}))
 	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})

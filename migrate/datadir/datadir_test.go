@@ -155,9 +155,9 @@ func testRows(t *testing.T, name string, inv *inventory.Inventory) {
 		"privileges": {len(inv.Access.Privileges), len(rows["privilege"])}, "roles": {len(inv.Access.Roles), len(rows["role"])},
 		"users":  {len(inv.Access.Users), len(rows["security_user"]) + external},
 		"tokens": {len(inv.Access.Tokens), len(rows["api_key"]) + len(rows["api_key_v2"])},
-		"tasks":  {sections["tasks"], len(rows["qrtz_job_details"])}, "capabilities": {sections["capabilities"], len(rows["capability_storage_item"])},
-		"policies": {sections["cleanup-policies"], len(rows["cleanup_policy"])}, "scripts": {sections["scripts"], len(rows["script"])},
-		"email": {sections["email"], len(rows["email_configuration"])}, "http": {sections["http"], len(rows["http_client_configuration"])},
+		"tasks":  {sections["tasks"], len(rows["qrtz_job_details"])}, "capabilities": {len(inv.System.Capabilities), len(rows["capability_storage_item"])},
+		"policies": {sections["cleanup-policies"], len(rows["cleanup_policy"])}, "scripts": {len(inv.System.Scripts), len(rows["script"])},
+		"email": {present(inv.System.Mail), len(rows["email_configuration"])}, "http": {present(inv.System.HTTP), len(rows["http_client_configuration"])},
 	} {
 		if counts[0] != counts[1] {
 			t.Errorf("%d %s, the tables have %d", counts[0], what, counts[1])
@@ -169,6 +169,14 @@ func testRows(t *testing.T, name string, inv *inventory.Inventory) {
 			t.Errorf("user %s does not have the password of the table", u.ID)
 		}
 	}
+}
+
+// present counts what there is at most one of.
+func present[T any](v *T) int {
+	if v == nil {
+		return 0
+	}
+	return 1
 }
 
 // testSecrets looks for every secret that was recorded at its place in the inventory.
@@ -222,11 +230,20 @@ func secretsAt(inv *inventory.Inventory, where string) []string {
 			}
 		}
 	}
-	section := map[string]string{
-		"CAPABILITY_STORAGE_ITEM": "capabilities", "EMAIL_CONFIGURATION": "email", "HTTP_CLIENT_CONFIGURATION": "http",
-	}[table]
+	switch table {
+	case "CAPABILITY_STORAGE_ITEM":
+		for _, c := range inv.System.Capabilities {
+			for _, secret := range c.Secrets {
+				found = append(found, string(secret))
+			}
+		}
+	case "EMAIL_CONFIGURATION", "HTTP_CLIENT_CONFIGURATION":
+		for _, secret := range inv.System.Secrets() {
+			found = append(found, secret.Get())
+		}
+	}
 	for _, r := range inv.Records {
-		if r.Section == section {
+		if table == "REPOSITORY" && r.Section == "signing-keys" {
 			for _, secret := range r.Secrets {
 				found = append(found, string(secret))
 			}

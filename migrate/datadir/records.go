@@ -21,20 +21,15 @@ import (
 // keptTables become records, under the section that is given, named by the column that is given.
 var keptTables = []struct{ table, section, name string }{
 	{"cleanup_policy", "cleanup-policies", "name"},
-	{"capability_storage_item", "capabilities", "id"},
-	{"email_configuration", "email", "id"},
-	{"http_client_configuration", "http", "id"},
 	{"ldap_configuration", "ldap", "id"},
-	{"script", "scripts", "name"},
 	{"logging_overrides", "logging", "name"},
-	{"deployment_id", "system", "id"},
 }
 
 // translatedTables have their place in the inventory, and need no record.
 var translatedTables = []string{
 	"repository", "repository_routing_rule", "blob_store_configuration", "security_user", "user_role_mapping", "role", "privilege",
 	"selector_configuration", "realm_configuration", "anonymous_configuration", "api_key", "api_key_v2", "secrets", "key_store_data",
-	"qrtz_job_details", "qrtz_triggers",
+	"qrtz_job_details", "qrtz_triggers", "capability_storage_item", "email_configuration", "http_client_configuration", "script", "deployment_id",
 }
 
 // transientTables say how the old server ran, not how it was set up: counters, locks, the progress of its own updates, the key of its
@@ -57,16 +52,10 @@ func (d *Directory) readRecords(ctx context.Context, inv *inventory.Inventory) e
 			inv.Records = append(inv.Records, d.rowRecord(r, k.section, k.name))
 		}
 	}
-	for r, err := range d.rows(ctx, "deployment_id") {
-		if err != nil {
-			return err
-		}
-		inv.SystemID = r.text("deployment_id")
-	}
 	if err := d.readTasks(ctx, inv); err != nil {
 		return err
 	}
-	d.readCertificates(inv)
+	d.readIdentity(inv)
 	return d.readUnknown(ctx, inv)
 }
 
@@ -185,11 +174,8 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// readCertificates keeps the certificates that were trusted for upstreams, and the server's own identity.
-func (d *Directory) readCertificates(inv *inventory.Inventory) {
-	for _, c := range d.survey.Keystore.Trusted {
-		inv.Records = append(inv.Records, record("certificates", c.Alias, object{"created": c.Created.UTC(), "pem": encodePEM("CERTIFICATE", c.DER)}, nil))
-	}
+// readIdentity keeps the server's own TLS identity.
+func (d *Directory) readIdentity(inv *inventory.Inventory) {
 	for _, k := range d.survey.Keystore.Keys {
 		der, err := k.Open(secrets.IdentityKeyPassword)
 		if err != nil {

@@ -15,9 +15,15 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/kept"
+	"entrepot/app/mail"
+	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
+	"entrepot/app/scripts"
 	"entrepot/app/seal"
+	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -63,7 +69,24 @@ func newTarget(t *testing.T) importer.Target {
 	service, err := access.Open(t.Context(), rows, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer}
+	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer)}
+}
+
+// newSystem gives what takes the settings of a whole server.
+func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
+	t.Helper()
+	id, err := node.Open(t.Context(), rows, node.Options{})
+	must(t, err)
+	trusted, err := trust.Open(t.Context(), rows, trust.Options{})
+	must(t, err)
+	out, err := outbound.Open(t.Context(), rows, outbound.Options{Sealer: sealer})
+	must(t, err)
+	capabilities, err := settings.Open(t.Context(), rows, settings.Options{Sealer: sealer})
+	must(t, err)
+	return importer.System{
+		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
+		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
+	}
 }
 
 // fill gives a server one of everything.
@@ -82,6 +105,7 @@ func fill(t *testing.T, s importer.Target) {
 	}))
 	must(t, s.Access.ImportRole(ctx, access.System(), access.RoleInput{ID: "dev", Name: "dev"}))
 	must(t, s.Records.Put(ctx, kept.Record{Section: "email", Name: "1", Value: json.RawMessage(`{"host":"mail"}`), Secrets: map[string]string{"password": "secret-2"}}))
+	fillSystem(t, s.System)
 	for _, a := range []repository.Restored{
 		{Path: "/größe + 1:2.txt", ContentType: "text/plain", Uploader: "ann", UploaderIP: "10.0.0.1", LastDownloaded: day.AddDate(0, 1, 0)},
 		{Path: "/same.txt", ContentType: "text/plain", Uploader: "ann"},
@@ -90,6 +114,19 @@ func fill(t *testing.T, s importer.Target) {
 	}
 	restore(t, s, "images", repository.Restored{Path: "/v2/a/manifests/1", Kind: "MANIFEST", Component: &catalog.Coordinates{Name: "a", Version: "1"}, ComponentAttributes: map[string]string{"x": "y"}})
 	restore(t, s, "cache", repository.Restored{Path: "/c.txt", Upstream: &catalog.Upstream{ETag: `"e"`, Verified: day}})
+}
+
+// fillSystem sets everything that is set for a whole server.
+func fillSystem(t *testing.T, s importer.System) {
+	must(t, s.Node.Adopt(t.Context(), "11111111-22222222-33333333-44444444-55555555"))
+	_, err := s.Trust.Add(t.Context(), certificate)
+	must(t, err)
+	must(t, s.Outbound.Set(t.Context(), outbound.Settings{HTTPS: &outbound.Proxy{
+		Enabled: true, Host: "proxy.example.org", Port: 3128, Auth: &outbound.ProxyAuth{Enabled: true, Username: "u", Password: "secret-3"},
+	}}))
+	must(t, s.Mail.Set(t.Context(), mail.Settings{Enabled: true, Host: "mail.example.org", Port: 25, From: "a@example.org", Password: "secret-4"}))
+	must(t, s.Settings.Import(t.Context(), settings.Capability{ID: "1", Type: "webhook.global", Secrets: map[string]settings.Secret{"secret": "secret-5"}}))
+	must(t, s.Scripts.Import(t.Context(), scripts.Script{Name: "hello", Type: "groovy", Content: "return 1"}))
 }
 
 func restore(t *testing.T, s importer.Target, repo string, a repository.Restored) {
@@ -184,3 +221,15 @@ func TestOpenRefuses(t *testing.T) {
 		t.Error("an empty folder is taken for an export")
 	}
 }
+
+// certificate is one that signed itself.
+const certificate = `-----BEGIN CERTIFICATE-----
+MIIBLTCB06ADAgECAgEBMAoGCCqGSM49BAMCMB8xHTAbBgNVBAMTFHVwc3RyZWFt
+LmV4YW1wbGUub3JnMCAXDTI2MDEwMTAwMDAwMFoYDzIxMjYwMTAxMDAwMDAwWjAf
+MR0wGwYDVQQDExR1cHN0cmVhbS5leGFtcGxlLm9yZzBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABDuxsZoUXsqNqbJ2Y5XTy4hnUYEyBYwYhOEijhymf6inMWN3szap
+zKtObRTLNrOSfgwvyLyzy3hh7dztoRQMrZ8wCgYIKoZIzj0EAwIDSQAwRgIhAOG6
+bFlM22rwpAMs7YsqNs3JNSYn74aPsVhWGPODAFxTAiEAnkCkqy1t8JvZHtPfY8va
+TZFdB8ngdR4niXR3DgEp5aw=
+-----END CERTIFICATE-----
+`

@@ -18,6 +18,7 @@ type file struct {
 	Credentials map[string][2]string         // password and bearer token by repository
 	SettingKeys map[string]map[string]string // secrets among a format's settings by repository
 	RecordKeys  map[string]map[string]string // secrets by section/name of the record
+	SystemKeys  systemKeys
 }
 
 // describe gathers everything but the assets, which it counts.
@@ -39,6 +40,9 @@ func (w *writer) describe(ctx context.Context) (*inventory.Inventory, error) {
 		inv.Repositories = append(inv.Repositories, r)
 	}
 	if err := w.accounts(ctx, &inv.Access); err != nil {
+		return nil, err
+	}
+	if err := w.system(ctx, &inv.System); err != nil {
 		return nil, err
 	}
 	return inv, w.records(ctx, inv)
@@ -132,7 +136,7 @@ func (w *writer) records(ctx context.Context, inv *inventory.Inventory) error {
 func (w *writer) saveInventory(inv *inventory.Inventory) error {
 	out := file{
 		Inventory: inv, Credentials: make(map[string][2]string),
-		SettingKeys: make(map[string]map[string]string), RecordKeys: make(map[string]map[string]string),
+		SettingKeys: make(map[string]map[string]string), RecordKeys: make(map[string]map[string]string), SystemKeys: keysOf(&inv.System),
 	}
 	for _, r := range inv.Repositories {
 		for name, secret := range r.Secrets {

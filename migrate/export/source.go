@@ -64,6 +64,7 @@ func (s *Source) Describe(context.Context) (*inventory.Inventory, error) {
 			in.Records[i].Secrets[path] = repository.Secret(secret)
 		}
 	}
+	in.SystemKeys.restore(&in.System)
 	return in.Inventory, nil
 }
 

@@ -18,9 +18,15 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/kept"
+	"entrepot/app/mail"
+	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
+	"entrepot/app/scripts"
 	"entrepot/app/seal"
+	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -183,9 +189,26 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	service, err := access.Open(t.Context(), rows, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer}
+	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer)}
 	target.Adopted = adopt.NewCopier(engine, trees, adopted, adopt.Options{})
 	return &server{target, rows}
+}
+
+// newSystem gives what takes the settings of a whole server.
+func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
+	t.Helper()
+	id, err := node.Open(t.Context(), rows, node.Options{})
+	must(t, err)
+	trusted, err := trust.Open(t.Context(), rows, trust.Options{})
+	must(t, err)
+	out, err := outbound.Open(t.Context(), rows, outbound.Options{Sealer: sealer})
+	must(t, err)
+	capabilities, err := settings.Open(t.Context(), rows, settings.Options{Sealer: sealer})
+	must(t, err)
+	return importer.System{
+		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
+		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
+	}
 }
 
 func must(t testing.TB, err error) {

@@ -35,6 +35,7 @@ type Target struct {
 	Engine  *repository.Engine
 	Access  *access.Service
 	Records *kept.Store // takes what the server has no place for
+	System  System      // takes what is set for the whole server
 	Store   *kv.Store   // keeps the journal of what was imported
 	Sealer  Sealer
 	// FreeSpace tells how many bytes are free on the disk that takes blobs and records; nil when nobody knows.
@@ -335,6 +336,9 @@ func (p *Plan) printSettings(t io.Writer) {
 		remark := ""
 		if s.Kept {
 			remark = "kept, not active yet"
+			if s.Why != "" {
+				remark = "kept: " + s.Why
+			}
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t\t%s\t\n", s.Name, s.Total, s.New, s.Changed, remark)
 	}

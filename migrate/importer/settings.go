@@ -38,7 +38,8 @@ const (
 type setting struct {
 	section string
 	name    string // unique in its section
-	kept    bool   // as a record that nothing uses yet
+	kept    bool   // stored, and nothing uses it yet
+	why     string // it is only kept; "" when the section says it all
 	content any
 	secrets []repository.Secret // that are part of content
 	write   func(ctx context.Context) error
@@ -54,6 +55,7 @@ func (p *Plan) settings(inv *inventory.Inventory) []*setting {
 		all = append(all, &setting{section: sectionRules, name: r.Name, content: r, write: func(ctx context.Context) error { return p.writeRule(ctx, r) }})
 	}
 	all = append(all, p.accounts(&inv.Access)...)
+	all = append(all, p.system(&inv.System)...)
 	for _, r := range inv.Records {
 		all = append(all, p.record(r))
 	}
@@ -159,8 +161,15 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 	return all
 }
 
+// idle says of sections why what they hold is only kept.
+var idle = map[string]string{
+	"signing-keys": "until the formats that sign are served",
+	"tls-identity": "this server's own certificate is named in its configuration",
+	"logging":      "what is logged is set in the configuration",
+}
+
 func (p *Plan) record(r inventory.Record) *setting {
-	s := &setting{section: r.Section, name: r.Name, kept: true, content: r}
+	s := &setting{section: r.Section, name: r.Name, kept: true, why: idle[r.Section], content: r}
 	out := kept.Record{Section: r.Section, Name: r.Name, Value: r.Value, Secrets: make(map[string]string, len(r.Secrets))}
 	for _, path := range slices.Sorted(maps.Keys(r.Secrets)) {
 		s.secrets = append(s.secrets, r.Secrets[path])
@@ -177,15 +186,16 @@ type Section struct {
 	New     int    `json:"new"`
 	Changed int    `json:"changed"` // in the source since the last import
 	Kept    bool   `json:"keptNotActiveYet,omitempty"`
+	Why     string `json:"why,omitempty"` // it is only kept
 }
 
 // sections counts settings by section, in the order of their first appearance.
 func sections(all []*setting) []Section {
 	var list []Section
 	for _, s := range all {
-		i := slices.IndexFunc(list, func(have Section) bool { return have.Name == s.section && have.Kept == s.kept })
+		i := slices.IndexFunc(list, func(have Section) bool { return have.Name == s.section && have.Kept == s.kept && have.Why == s.why })
 		if i < 0 {
-			list = append(list, Section{Name: s.section, Kept: s.kept})
+			list = append(list, Section{Name: s.section, Kept: s.kept, Why: s.why})
 			i = len(list) - 1
 		}
 		list[i].Total++

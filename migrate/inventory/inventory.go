@@ -48,6 +48,7 @@ type Inventory struct {
 	RoutingRules []repository.RoutingRule
 	Repositories []Repository
 	Access       Access
+	System       System
 	Records      []Record
 
 	Assets int64 // how many the stream will deliver

@@ -36,6 +36,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"entrepot/storage/kv"
@@ -56,13 +57,16 @@ var (
 
 // Options tune a Catalog; zero members mean the documented default.
 type Options struct {
-	DownloadInterval time.Duration    // an asset's last download is written at most once in so long; default 12 h
+	DownloadInterval time.Duration    // an asset's last download is written at most once in so long; default DefaultDownloadInterval
 	FlushInterval    time.Duration    // how long downloads wait in memory before they are written; default 30 s
 	FeedRetention    time.Duration    // how long entries of the change feed are kept; default 7 days
 	CacheBytes       int64            // memory for hot assets; default 16 MiB, negative for none
 	Now              func() time.Time // default time.Now
 	Logger           *slog.Logger     // for what goes wrong in the background; default discards
 }
+
+// DefaultDownloadInterval is how often an asset's last download is written at most.
+const DefaultDownloadInterval = 12 * time.Hour
 
 // Catalog keeps the records of all repositories' content. All methods may be called from many goroutines.
 type Catalog struct {
@@ -73,6 +77,8 @@ type Catalog struct {
 
 	touched  touches
 	flushing sync.Mutex    // held while downloads are written
+	held     atomic.Bool   // nothing is written in the background
+	interval atomic.Int64  // between two downloads of an asset that are written, a time.Duration
 	wake     chan struct{} // asks for a flush before its time
 	stop     context.CancelFunc
 	ended    chan struct{} // closed when background work has ended
@@ -93,7 +99,7 @@ func New(store *kv.Store, opts *Options) *Catalog {
 	if opts != nil {
 		c.opts = *opts
 	}
-	c.opts.DownloadInterval = orDefault(c.opts.DownloadInterval, 12*time.Hour)
+	c.SetDownloadInterval(orDefault(c.opts.DownloadInterval, DefaultDownloadInterval))
 	c.opts.FlushInterval = orDefault(c.opts.FlushInterval, 30*time.Second)
 	c.opts.FeedRetention = orDefault(c.opts.FeedRetention, 7*24*time.Hour)
 	c.opts.CacheBytes = orDefault(c.opts.CacheBytes, 16<<20)

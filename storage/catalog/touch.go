@@ -71,12 +71,16 @@ func (b *touches) pending(k cacheKey) time.Time {
 }
 
 // Touch remembers that an asset was downloaded. It never waits for the store: downloads are written in batches in the background, and
-// at most once in Options.DownloadInterval for one asset. A crash loses those that were not written yet.
+// at most once in Options.DownloadInterval for one asset. A crash loses those that were not written yet. While the catalog is held,
+// downloads are not remembered.
 func (t *Content) Touch(path string, at time.Time) {
 	c := t.catalog
+	if c.held.Load() {
+		return
+	}
 	k := cacheKey{t.id, path}
 	e, _ := c.cache.get(k)
-	if e != nil && (e.asset == nil || at.UnixMilli()-e.touched.Load() < c.opts.DownloadInterval.Milliseconds()) {
+	if e != nil && (e.asset == nil || at.UnixMilli()-e.touched.Load() < c.downloadInterval().Milliseconds()) {
 		return
 	}
 	if c.touched.add(k, at) {
@@ -91,10 +95,26 @@ func (t *Content) Touch(path string, at time.Time) {
 	}
 }
 
-// Flush writes what waits in memory: the times of downloads.
+// SetDownloadInterval replaces Options.DownloadInterval. d must be more than nothing.
+func (c *Catalog) SetDownloadInterval(d time.Duration) { c.interval.Store(int64(d)) }
+
+func (c *Catalog) downloadInterval() time.Duration { return time.Duration(c.interval.Load()) }
+
+// Hold keeps the catalog from writing on its own account, until it is let go: downloads that wait in memory stay there. Writes that
+// callers ask for are theirs to refuse. When Hold returns, a flush that was under way has ended.
+func (c *Catalog) Hold(hold bool) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	c.held.Store(hold)
+}
+
+// Flush writes what waits in memory: the times of downloads. While the catalog is held it does nothing.
 func (c *Catalog) Flush(ctx context.Context) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
+	if c.held.Load() {
+		return nil
+	}
 	times := c.touched.take()
 	for len(times) > 0 {
 		if err := c.flushSome(ctx, times); err != nil {
@@ -148,7 +168,7 @@ func (t *Content) withDownload(a *Asset) *Asset {
 
 // due reports whether a download is to be written.
 func (c *Catalog) due(a *Asset, at time.Time) bool {
-	return a.LastDownloaded.IsZero() || at.Sub(a.LastDownloaded) >= c.opts.DownloadInterval
+	return a.LastDownloaded.IsZero() || at.Sub(a.LastDownloaded) >= c.downloadInterval()
 }
 
 // storedTime is a time with the precision of records.
@@ -215,7 +235,7 @@ func (c *Catalog) background(ctx context.Context) {
 		if err := c.Flush(ctx); err != nil && ctx.Err() == nil {
 			c.opts.Logger.Warn("downloads were not recorded", "error", err)
 		}
-		if now := c.opts.Now(); now.Sub(trimmed) >= trimInterval {
+		if now := c.opts.Now(); !c.held.Load() && now.Sub(trimmed) >= trimInterval {
 			trimmed = now
 			if err := c.TrimFeeds(ctx); err != nil && ctx.Err() == nil {
 				c.opts.Logger.Warn("change feeds were not trimmed", "error", err)
@@ -224,7 +244,7 @@ func (c *Catalog) background(ctx context.Context) {
 	}
 }
 
-// Close ends background work and writes what waits in memory.
+// Close ends background work and writes what waits in memory, unless the catalog is held.
 func (c *Catalog) Close() error {
 	c.stop()
 	<-c.ended

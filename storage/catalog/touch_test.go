@@ -160,3 +160,28 @@ func TestListingsShowDownloadsThatWait(t *testing.T) {
 	tree.Touch("/d/a", testTime.Add(time.Hour))
 	check("again within the interval", testTime)
 }
+
+func TestNoDownloadIsWrittenWhileHeld(t *testing.T) {
+	driver := watch(memory.New())
+	c := New(kv.New(driver), &Options{FlushInterval: time.Hour})
+	defer c.Close()
+	tree := c.Content("raw")
+	put(t, tree, testAsset("/before", 1), PutOptions{})
+	put(t, tree, testAsset("/while", 1), PutOptions{})
+	tree.Touch("/before", testTime)
+	c.Hold(true)
+	tree.Touch("/while", testTime)
+	batches := driver.batches
+	if err := c.Flush(t.Context()); err != nil || driver.batches != batches {
+		t.Errorf("held, it wrote %d batches, %v", driver.batches-batches, err)
+	}
+	c.Hold(false)
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{"/before": true, "/while": false} {
+		if a, err := tree.Asset(t.Context(), path); err != nil || a.LastDownloaded.IsZero() == want {
+			t.Errorf("%s: %+v, %v", path, a, err)
+		}
+	}
+}

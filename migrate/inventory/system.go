@@ -1,0 +1,49 @@
+package inventory
+
+import (
+	"time"
+
+	"entrepot/app/mail"
+	"entrepot/app/outbound"
+	"entrepot/app/scripts"
+	"entrepot/app/settings"
+)
+
+// System is what administrators set for the whole server.
+type System struct {
+	NodeID       string // "" when the source does not tell
+	Certificates []Certificate
+	HTTP         *outbound.Settings // nil when nothing is set
+	Mail         *mail.Settings     // nil when nothing is set
+	Capabilities []settings.Capability
+	Scripts      []scripts.Script
+}
+
+// Certificate is a certificate that is trusted.
+type Certificate struct {
+	Name  string // the source's own, for reports
+	PEM   string
+	Added time.Time
+}
+
+// Secrets gives where the secrets are, by names that are unique among them. They can be read and replaced.
+func (s *System) Secrets() map[string]Hidden {
+	held := make(map[string]Hidden)
+	if s.Mail != nil {
+		held["mail"] = Hidden{func() string { return string(s.Mail.Password) }, func(v string) { s.Mail.Password = mail.Secret(v) }}
+	}
+	if s.HTTP != nil {
+		for name, p := range map[string]*outbound.Proxy{"http": s.HTTP.HTTP, "https": s.HTTP.HTTPS} {
+			if p != nil && p.Auth != nil {
+				held[name] = Hidden{func() string { return string(p.Auth.Password) }, func(v string) { p.Auth.Password = outbound.Secret(v) }}
+			}
+		}
+	}
+	return held
+}
+
+// Hidden is one secret.
+type Hidden struct {
+	Get func() string
+	Set func(string)
+}
