@@ -7,7 +7,7 @@ if [ "$1" = check ]; then
 	out=$(mktemp -d)
 	trap 'rm -rf "$out"' EXIT
 fi
-go tool swag init --quiet --generalInfo doc.go --dir .,../resource,../audit --output "$out" --outputTypes json
+go tool swag init --quiet --generalInfo doc.go --dir .,../resource,../audit,../configuration --output "$out" --outputTypes json
 if [ "$1" = check ] && ! cmp -s "$out/swagger.json" docs/swagger.json; then
 	echo "app/api/docs/swagger.json is not what the comments say: run make api-docs" >&2
 	exit 1

@@ -15,6 +15,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
+	"entrepot/app/configuration"
 	"entrepot/app/node"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
@@ -48,6 +49,8 @@ type Options struct {
 type API struct {
 	Options
 
+	configuration *configuration.Configuration
+
 	changes sync.Mutex // held from the look at a precondition to the change that depends on it
 
 	repositories kind[resource.Repository]
@@ -70,7 +73,7 @@ func New(o Options) *API {
 	if o.Health == nil {
 		o.Health = func() error { return nil }
 	}
-	a := &API{Options: o}
+	a := &API{Options: o, configuration: configuration.New(o.Resources)}
 	a.repositories = kind[resource.Repository]{Set: o.Resources.Repositories(), may: administers}
 	a.blobStores = kind[resource.BlobStore]{Set: o.Resources.BlobStores()}
 	a.routingRules = kind[resource.RoutingRule]{Set: o.Resources.RoutingRules()}
@@ -95,7 +98,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

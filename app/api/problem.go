@@ -22,6 +22,7 @@ type Problem struct {
 	Detail string    `json:"detail,omitempty"`
 	ID     string    `json:"id,omitempty"`     // of an error of the server, for its log
 	Errors []Invalid `json:"errors,omitempty"` // what is wrong with members of the body
+	Done   *int      `json:"done,omitempty"`   // of a configuration: the changes that were made before the one that was refused
 }
 
 // Invalid is what is wrong with a member of a body.
@@ -43,6 +44,7 @@ func (face) Lines(*server.Request, int) []server.Line {
 // Error gives the answer to an error. It is the only place that maps errors to HTTP here.
 func (face) Error(r *server.Request, err error) *formats.Response {
 	p, header := problem(r, err)
+	partly(&p, err)
 	if p.Type == "" {
 		p.Type = "about:blank"
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Import  importCmd  `cmd:"" help:"Bring an old server's content in."`
 	Export  exportCmd  `cmd:"" help:"Write everything out for another server."`
+	Apply   applyCmd   `cmd:"" help:"Make a server what a configuration file says."`
+	Config  configCmd  `cmd:"" help:"Configuration as a file."`
 	Verify  verifyCmd  `cmd:"" help:"Read everything again and check it."`
 	Rebuild rebuildCmd `cmd:"" help:"Make the database anew from its log."`
 	Admin   adminCmd   `cmd:"" help:"Help for administrators who are locked out."`
@@ -70,7 +73,11 @@ func main() {
 	parser.FatalIfErrorf(err)
 	if err := command.Run(&environment{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "entrepot:", err)
-		os.Exit(1)
+		status := 1
+		if own := (*exitError)(nil); errors.As(err, &own) {
+			status = own.status
+		}
+		os.Exit(status)
 	}
 }
 

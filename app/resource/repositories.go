@@ -118,6 +118,7 @@ func (r *Resources) Repositories() *Set[Repository] {
 		Delete: func(ctx context.Context, actor access.Actor, name string) error {
 			return r.Engine.Delete(ctx, name, actor.UserID)
 		},
+		Needs: func(d *Repository) []string { return d.Members },
 		Settle: func(_ context.Context, d *Repository) error {
 			before, _ := r.Engine.Lookup(d.Name)
 			if d.Upstream != nil && d.Upstream.Authentication != nil {

@@ -50,6 +50,7 @@ func (r *Resources) Roles() *Set[Role] {
 			return r.Access.UpdateRole(ctx, actor, d.input())
 		},
 		Delete: r.Access.DeleteRole,
+		Needs:  func(d *Role) []string { return d.Roles },
 		Given:  func(d *Role) bool { return d.ReadOnly },
 	}
 }

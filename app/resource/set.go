@@ -42,6 +42,10 @@ type Set[T any] struct {
 	// Given reports whether a document came with the server, or is the server's own business: it is shown and never part of a
 	// configuration file. nil means never.
 	Given func(*T) bool
+	// Needs gives the keys of documents of the same kind that must be there before this one; nil when there are none such.
+	Needs func(*T) []string
+	// Permanent reports whether a document is never deleted because a configuration file does not name it; nil means never.
+	Permanent func(*T) bool
 }
 
 // Value is a document that there is one of.
@@ -51,4 +55,5 @@ type Value[T any] struct {
 	Get    func(ctx context.Context) (T, error)
 	Put    func(ctx context.Context, actor access.Actor, doc T) error
 	Settle func(ctx context.Context, doc *T) error // as in Set
+	Unset  func(*T) bool                           // reports that nobody set it yet, so that a configuration file leaves it out; nil means never
 }

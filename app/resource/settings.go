@@ -110,6 +110,7 @@ func (r *Resources) Email() *Value[Email] {
 			doc.Password = doc.Password.unlike(string(stored.Password))
 			return err
 		},
+		Unset: func(doc *Email) bool { return doc.Host == "" },
 	}
 }
 

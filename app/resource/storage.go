@@ -65,7 +65,7 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 		Settle: func(_ context.Context, b *BlobStore) error {
 			stored, err := r.Engine.BlobStore(b.Name)
 			for name, value := range b.Attributes {
-				if secretAttribute(name) && (value == Hidden || err == nil && value == stored.Attributes[name]) {
+				if SecretAttribute(name) && (value == Hidden || err == nil && value == stored.Attributes[name]) {
 					delete(b.Attributes, name)
 				}
 			}
@@ -83,8 +83,8 @@ func (r *Resources) blobStore(name string) (repository.BlobStore, error) {
 	return b, nil
 }
 
-// secretAttribute reports whether an attribute of a blob store is a secret, by its name.
-func secretAttribute(name string) bool {
+// SecretAttribute reports whether a free setting, such as an attribute of a blob store, is a secret, by its name.
+func SecretAttribute(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "secret") || strings.Contains(name, "password") || strings.Contains(name, "token")
 }
@@ -95,7 +95,7 @@ func blobStoreOf(b repository.BlobStore) BlobStore {
 		doc.Quota = &Quota{b.Quota.Type, b.Quota.Limit}
 	}
 	for name, value := range b.Attributes {
-		if secretAttribute(name) {
+		if SecretAttribute(name) {
 			continue
 		}
 		if doc.Attributes == nil {
@@ -119,12 +119,12 @@ func (b *BlobStore) definition(before repository.BlobStore) repository.BlobStore
 		next.Attributes[name] = value
 	}
 	for name, value := range b.Attributes {
-		if value != Hidden || !secretAttribute(name) {
+		if value != Hidden || !SecretAttribute(name) {
 			put(name, value)
 		}
 	}
 	for name, value := range before.Attributes {
-		if _, given := next.Attributes[name]; !given && secretAttribute(name) {
+		if _, given := next.Attributes[name]; !given && SecretAttribute(name) {
 			put(name, value)
 		}
 	}

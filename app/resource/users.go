@@ -72,6 +72,9 @@ func (r *Resources) Users() *Set[User] {
 		Delete: func(ctx context.Context, actor access.Actor, key string) error {
 			return r.Access.DeleteUser(ctx, actor, key)
 		},
+		Permanent: func(u *User) bool {
+			return u.Source == access.SourceLocal && (u.ID == access.UserAdmin || u.ID == access.UserAnonymous)
+		},
 		Settle: func(ctx context.Context, u *User) error {
 			if _, err := r.Access.User(ctx, u.Source, u.ID); err == nil {
 				u.Password = "" // it is the first one only
