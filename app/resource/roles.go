@@ -26,6 +26,7 @@ func (r *Resources) Roles() *Set[Role] {
 			if d.Name == "" {
 				d.Name = d.ID
 			}
+			d.Privileges, d.Roles = listed(d.Privileges), listed(d.Roles)
 		},
 		List: func(ctx context.Context) ([]Role, error) {
 			roles, err := r.Access.Roles(ctx, "")
