@@ -326,7 +326,8 @@ type ImportedUser struct {
 	PasswordHash string // verified as it is and replaced at the first good sign-in; "" lets nobody in
 }
 
-// ImportUser stores a user of any source as it was elsewhere, replacing one with the same id.
+// ImportUser stores a user of any source as it was elsewhere, replacing one with the same id. A user that comes without a password keeps
+// the one that is here.
 func (s *Service) ImportUser(ctx context.Context, actor Actor, u ImportedUser) error {
 	if blank(u.ID) || blank(u.Source) || strings.ContainsRune(u.ID+u.Source, 0) {
 		return refuse(Refused, "A user needs an id and a source.")
@@ -338,6 +339,13 @@ func (s *Service) ImportUser(ctx context.Context, actor Actor, u ImportedUser) e
 	record := userRecord{ID: u.ID, Source: u.Source, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Status: u.Status,
 		Roles: unique(u.Roles), Password: u.PasswordHash, Stamp: stamp}
 	return s.change(ctx, audit.Event{Actor: actor, Action: "user.import", Object: u.ID}, func(*snapshot) ([]kv.Op, error) {
+		if u.PasswordHash == "" {
+			before, _, err := s.account(ctx, u.Source, u.ID)
+			if err != nil && !errors.Is(err, kv.ErrNotFound) {
+				return nil, err
+			}
+			record.Password = before.Password
+		}
 		return one(put(userKey(u.Source, u.ID), record))
 	})
 }

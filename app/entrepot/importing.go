@@ -11,9 +11,10 @@ import (
 )
 
 type importCmd struct {
-	Nexus  importNexusCmd  `cmd:"" help:"Import the data directory of a stopped Nexus, with everything in it."`
-	Export importExportCmd `cmd:"" help:"Import what export nexus wrote."`
-	Blobs  importBlobsCmd  `cmd:"" help:"Import a file blob store, without its database."`
+	Nexus     importNexusCmd     `cmd:"" help:"Import the data directory of a stopped Nexus, with everything in it."`
+	NexusRest importNexusRestCmd `cmd:"" name:"nexus-rest" help:"Import what a living Nexus gives away by its REST API: no passwords, no tokens."`
+	Export    importExportCmd    `cmd:"" help:"Import what export nexus wrote."`
+	Blobs     importBlobsCmd     `cmd:"" help:"Import a file blob store, without its database."`
 }
 
 // Help gives an example.

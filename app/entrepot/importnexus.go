@@ -13,12 +13,14 @@ import (
 	"entrepot/app/progress"
 	"entrepot/migrate/datadir"
 	"entrepot/migrate/importer"
+	"entrepot/migrate/inventory"
 	"entrepot/migrate/verify"
 )
 
 type importNexusCmd struct {
 	shared
 	importFlags
+	verifyFlags
 	Folder       string            `arg:"" help:"The old server's data directory: the one that holds db, blobs and etc." type:"existingdir"`
 	Database     string            `help:"Read this backup zip or SQL script instead of db/nexus.mv.db." type:"existingfile" placeholder:"FILE"`
 	SecretsKey   string            `help:"The old server's secrets file, if it is not where its settings say." type:"existingfile" placeholder:"FILE"`
@@ -29,9 +31,6 @@ type importNexusCmd struct {
 	ForceVersion bool              `help:"Read a database of a release that is not known."`
 	Move         bool              `help:"Remove each blob from the old server's folders once it is safe here, for want of space. There is no way back."`
 	Adopt        bool              `help:"Copy no blobs now: serve them from the old folders at once, and copy them behind while the server runs."`
-	Verify       bool              `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
-	Read         bool              `help:"With --verify: read every blob here again."`
-	Report       string            `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
 	Workers      int               `help:"Assets that are copied at once." default:"32"`
 }
 
@@ -69,7 +68,7 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 		return err
 	}
 	if c.Verify {
-		return c.verify(env, source)
+		return c.verify(env, &c.shared, c.JSON, source)
 	}
 	a, done, err := c.openTarget(env, &c.importFlags)
 	if err != nil {
@@ -86,28 +85,35 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 	return c.finish(env, a, plan)
 }
 
+// verifyFlags are the flags of comparing.
+type verifyFlags struct {
+	Verify bool   `help:"Only compare what is here with the old server; the exit status is 1 when there is a difference."`
+	Read   bool   `help:"With --verify: read every blob here again."`
+	Report string `help:"With --verify: write the report to this file as well, as JSON if it ends so, else as Markdown." placeholder:"FILE"`
+}
+
 // verify compares both sides.
-func (c *importNexusCmd) verify(env *environment, source *datadir.Directory) (err error) {
-	a, done, err := c.open(env, false, nil)
+func (f *verifyFlags) verify(env *environment, s *shared, asJSON bool, source inventory.Source) (err error) {
+	a, done, err := s.open(env, false, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	meter := progress.Start(env.stderr, progress.Options{Title: "verify", Terminal: progress.IsTerminal(env.stderr)})
-	report, err := verify.Run(env.ctx, a.importTarget(), source, verify.Options{Read: c.Read, Meter: meter})
+	report, err := verify.Run(env.ctx, a.importTarget(), source, verify.Options{Read: f.Read, Meter: meter})
 	meter.Close()
 	if err != nil {
 		return err
 	}
 	write := report.Markdown
-	if c.JSON {
+	if asJSON {
 		write = report.JSON
 	}
 	if err := write(env.stdout); err != nil {
 		return err
 	}
-	if c.Report != "" {
-		if err := saveReport(report, c.Report); err != nil {
+	if f.Report != "" {
+		if err := saveReport(report, f.Report); err != nil {
 			return err
 		}
 	}

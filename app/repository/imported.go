@@ -1,17 +1,19 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 )
 
 // Import stores a repository as another server kept it, replacing one with the same name, format and kind. What it refers to need
 // not exist here: members, a blob store or a routing rule that are not there are as good as those that are deleted later. The
-// content of a repository that is there stays.
+// content of a repository that is there stays, and so do its secrets where the other server did not give its own away.
 func (e *Engine) Import(ctx context.Context, d Definition, actor string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.state.Load()
 	before := s.find(d.Name)
+	d.keepSecrets(before)
 	if err := e.checkImport(before, &d); err != nil {
 		return err
 	}
@@ -42,4 +44,31 @@ func (e *Engine) checkImport(before *repo, d *Definition) error {
 		return checkFixed(before, *d)
 	}
 	return nil
+}
+
+// keepSecrets fills in the secrets that are missing from those that are here. A token that is nowhere leaves its upstream without
+// credentials.
+func (d *Definition) keepSecrets(before *repo) {
+	if before != nil {
+		for name, secret := range before.def.Secrets {
+			if d.Secrets[name] == "" {
+				d.Secrets = merged(d.Secrets, map[string]Secret{name: secret})
+			}
+		}
+	}
+	if d.Upstream == nil || d.Upstream.Authentication == nil {
+		return
+	}
+	upstream, have := *d.Upstream, *d.Upstream.Authentication
+	if before != nil && before.def.Upstream != nil && before.def.Upstream.Authentication != nil {
+		was := before.def.Upstream.Authentication
+		if was.Type == have.Type && was.Username == have.Username {
+			have.Password, have.Bearer = cmp.Or(have.Password, was.Password), cmp.Or(have.Bearer, was.Bearer)
+		}
+	}
+	upstream.Authentication = &have
+	if have.Type == "bearerToken" && have.Bearer == "" {
+		upstream.Authentication = nil
+	}
+	d.Upstream = &upstream
 }

@@ -315,7 +315,7 @@ type putAfter struct {
 }
 
 // merged gives what is in either map; of a key in both what the second says.
-func merged(first, second map[string]string) map[string]string {
+func merged[V any](first, second map[string]V) map[string]V {
 	if len(first) == 0 {
 		return second
 	}

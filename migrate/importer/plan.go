@@ -295,9 +295,12 @@ func (p *Plan) decideGuessed(r inventory.Repository) Repository {
 	return line
 }
 
-// Brings tells whether a user of the old server comes over.
+// Brings tells whether a user of the old server comes over with a password.
 func (p *Plan) Brings(source, user string) bool {
-	return slices.ContainsFunc(p.todo, func(s *setting) bool { return s.section == sectionUsers && s.name == source+"/"+user })
+	return slices.ContainsFunc(p.todo, func(s *setting) bool {
+		u, ok := s.content.(access.ImportedUser)
+		return ok && u.Source == source && u.ID == user && u.PasswordHash != ""
+	})
 }
 
 // Print writes the plan as a table for people.

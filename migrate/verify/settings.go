@@ -212,7 +212,7 @@ func (c *comparison) users(inv *inventory.Inventory) (int, error) {
 		if gone {
 			continue
 		}
-		if here.PasswordHash != there.PasswordHash && !strings.HasPrefix(here.PasswordHash, "$argon2id$") {
+		if there.PasswordHash != "" && here.PasswordHash != there.PasswordHash && !strings.HasPrefix(here.PasswordHash, "$argon2id$") {
 			c.differ("user", name, "has another password")
 		}
 		if !sameSet(here.Roles, there.Roles) {
