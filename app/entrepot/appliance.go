@@ -165,7 +165,7 @@ func (a *appliance) openBlobs(_ context.Context, d repository.BlobStore) (*blob.
 	if err != nil {
 		return nil, err
 	}
-	store := blob.New(d.Name, driver, nil)
+	store := blob.New(d.Ref(), driver, nil)
 	a.blobs[dir] = openBlobStore{driver, store}
 	return store, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/config"
+	"entrepot/app/repository"
 	"entrepot/app/progress"
 	"entrepot/storage/archive"
 	"entrepot/storage/kv/leveldb"
@@ -41,7 +42,10 @@ func (c *verifyCmd) Run(env *environment) (err error) {
 	}
 	v := archive.Verification{Catalog: a.catalog, Problem: func(p archive.Problem) { fmt.Fprintln(env.stdout, p) }}
 	for _, d := range a.engine.BlobStores() {
-		blobs, err := a.engine.Blobs(d.Name)
+		if d.Type == repository.BlobStoreGroup { // its members hold the blobs
+			continue
+		}
+		blobs, err := a.engine.Blobs(d.Ref())
 		if err != nil {
 			return err
 		}

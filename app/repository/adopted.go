@@ -43,8 +43,7 @@ func (e *Engine) Adopt(ctx context.Context, repository string, in Restored, ref 
 		return 0, err
 	}
 	item := in.item(r)
-	a := in.asset(r, item, blob.Info{Size: in.Size, Digests: in.Digests})
-	a.Blob = ref
+	a := in.asset(r, item, ref, blob.Info{Size: in.Size, Digests: in.Digests})
 	return e.record(ctx, r, a, in.options(item, before))
 }
 
@@ -123,7 +122,7 @@ func (e *Engine) settleAsset(ctx context.Context, r *repo, a *catalog.Asset, blo
 	if err := e.described(ctx, r, a, item); err != nil {
 		return err
 	}
-	to := catalog.BlobRef{Store: r.store.def.Name, Hash: info.Hash}
+	to := r.store.ref(w.Store(), info.Hash)
 	err = r.content.Relocate(ctx, a.Path, catalog.Move{From: a.Blob, To: to, Digests: info.Digests})
 	if errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrConflict) {
 		return nil // changed here meanwhile

@@ -41,15 +41,16 @@ func (e *Engine) BlobStore(name string) (BlobStore, error) {
 	return b.def, nil
 }
 
-// Blobs gives the bytes behind a blob store's definition, or of an adopted store, or why they cannot be used.
-func (e *Engine) Blobs(name string) (*blob.Store, error) {
-	if blobs := e.adopted(name); blobs != nil {
+// Blobs gives the bytes of the blob store that records of blobs call ref (see BlobStore.Ref), or of an adopted store, or why they cannot be
+// used.
+func (e *Engine) Blobs(ref string) (*blob.Store, error) {
+	if blobs := e.adopted(ref); blobs != nil {
 		return blobs, nil
 	}
-	b := e.state.Load().stores[name]
+	b := e.state.Load().labels[ref]
 	switch {
 	case b == nil:
-		return nil, errStoreNotFound(name)
+		return nil, errStoreNotFound(ref)
 	case b.blobs == nil:
 		return nil, b.unavailable()
 	}
@@ -67,7 +68,8 @@ func (e *Engine) BlobStoreUsers(name string) []string {
 	return users
 }
 
-// CreateBlobStore adds a blob store. A store of type "file" must open; others are kept for the day they can be served.
+// CreateBlobStore adds a blob store. One in a folder must open, and the members of a group must be there; others are kept for the day they
+// can be served.
 func (e *Engine) CreateBlobStore(ctx context.Context, b BlobStore) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,15 +83,27 @@ func (e *Engine) CreateBlobStore(ctx context.Context, b BlobStore) error {
 	if err := e.tryStore(ctx, b); err != nil {
 		return err
 	}
-	value, err := json.Marshal(b)
+	b.Label = ""
+	if s.labels[b.Name] != nil { // a store that has another name now was called so
+		b.Label = "store-" + newContentID()
+	}
+	value, err := encodeStore(b)
 	if err != nil {
-		return fmt.Errorf("repository: encode blob store: %w", err)
+		return err
 	}
 	if err := e.apply(ctx, kv.PutNew(storeKey(b.Name), value)); err != nil {
 		return err
 	}
 	e.tell(ctx, "", audit.Event{Action: "blob-store.create", Object: b.Name, After: b})
 	return nil
+}
+
+func encodeStore(b BlobStore) ([]byte, error) {
+	value, err := json.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("repository: encode blob store: %w", err)
+	}
+	return value, nil
 }
 
 // UpdateBlobStore replaces the definition of the blob store with the same name. A new path takes effect at once: the blobs must be there.
@@ -115,9 +129,13 @@ func (e *Engine) UpdateBlobStore(ctx context.Context, b BlobStore) error {
 			return err
 		}
 	}
-	value, err := json.Marshal(b)
+	if err := e.checkTakenOut(ctx, before, b); err != nil {
+		return err
+	}
+	b.Label = before.def.Label
+	value, err := encodeStore(b)
 	if err != nil {
-		return fmt.Errorf("repository: encode blob store: %w", err)
+		return err
 	}
 	if err := e.apply(ctx, kv.PutIf(storeKey(b.Name), value, before.version)); err != nil {
 		return err
@@ -126,7 +144,7 @@ func (e *Engine) UpdateBlobStore(ctx context.Context, b BlobStore) error {
 	return nil
 }
 
-// DeleteBlobStore forgets a blob store that no repository uses. Its bytes stay where they are.
+// DeleteBlobStore forgets a blob store that no repository and no group uses. Its bytes stay where they are.
 func (e *Engine) DeleteBlobStore(ctx context.Context, name string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -137,7 +155,7 @@ func (e *Engine) DeleteBlobStore(ctx context.Context, name string) error {
 	if err := e.writable(); err != nil {
 		return err
 	}
-	if len(e.BlobStoreUsers(name)) > 0 {
+	if len(e.BlobStoreUsers(name)) > 0 || len(e.BlobStoreGroups(name)) > 0 {
 		return &formats.Error{Kind: formats.Denied, Message: "BlobStore " + name + " is in use and cannot be deleted", Err: ErrInUse}
 	}
 	if err := e.apply(ctx, kv.DeleteIf(storeKey(name), b.version)); err != nil {
@@ -164,23 +182,17 @@ func (e *Engine) tryStore(ctx context.Context, b BlobStore) error {
 
 func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
 	var p problems
-	if b.Name == "" {
-		p.add("name", "Name is required")
-	}
-	if len(b.Name) > catalog.MaxStoreName {
-		p.add("name", fmt.Sprintf("must not be longer than %d bytes", catalog.MaxStoreName))
-	}
-	if create && IsAdopted(b.Name) {
-		p.add("name", "must not begin with "+AdoptedPrefix)
-	}
-	if create && s.hasStore(b.Name) {
-		p.add("name", "Name is already used, must be unique (ignoring case)")
+	if create {
+		p.checkStoreName(s, b.Name)
 	}
 	if b.Type == "" {
 		p.add("type", "Type is required")
 	}
-	if b.Type == BlobStoreFile {
+	switch b.Type {
+	case BlobStoreFile:
 		p.checkPath(s, b)
+	case BlobStoreGroup:
+		p.checkGroup(s, b)
 	}
 	if q := b.Quota; q != nil && q.Type != "" {
 		switch {
@@ -193,6 +205,20 @@ func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
 		}
 	}
 	return p.list
+}
+
+// checkStoreName refuses what cannot be the name of a new blob store.
+func (p *problems) checkStoreName(s *state, name string) {
+	switch {
+	case name == "":
+		p.add("name", "Name is required")
+	case len(name) > catalog.MaxStoreName:
+		p.add("name", fmt.Sprintf("must not be longer than %d bytes", catalog.MaxStoreName))
+	case IsAdopted(name):
+		p.add("name", "must not begin with "+AdoptedPrefix)
+	case s.hasStore(name):
+		p.add("name", "Name is already used, must be unique (ignoring case)")
+	}
 }
 
 func (p *problems) checkPath(s *state, b BlobStore) {

@@ -120,16 +120,42 @@ const (
 
 // BlobStore describes a place for blobs.
 type BlobStore struct {
-	Name  string     `json:"name"`
-	Type  string     `json:"type"`           // "file"; further types keep their settings in Attributes
-	Path  string     `json:"path,omitempty"` // file: absolute, or relative to the data folder's "blobs"
-	Quota *SoftQuota `json:"quota,omitempty"`
+	Name string `json:"name"`
+	Type string `json:"type"`           // "file" or "group"; further types keep their settings in Attributes
+	Path string `json:"path,omitempty"` // file: absolute, or relative to the data folder's "blobs"
+	// Members are the names of the blob stores that are filled by turns or one after the other. Only a group has them.
+	Members    []string   `json:"members,omitempty"`
+	FillPolicy FillPolicy `json:"fillPolicy,omitempty"` // group: which member takes a new blob
+	Quota      *SoftQuota `json:"quota,omitempty"`
+	// Label names the store in the records of its blobs: the name that it had first, so that it can get another. "" means Name. The
+	// engine sets it.
+	Label string `json:"label,omitempty"`
 	// Attributes are settings of types that this build cannot serve yet.
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
-// BlobStoreFile is the type of blob store that lies in a folder.
-const BlobStoreFile = "file"
+// Ref is what records of blobs call the store.
+func (b BlobStore) Ref() string {
+	if b.Label != "" {
+		return b.Label
+	}
+	return b.Name
+}
+
+// The types of blob stores that are served.
+const (
+	BlobStoreFile  = "file"  // lies in a folder
+	BlobStoreGroup = "group" // several others as one
+)
+
+// FillPolicy says which member of a group takes a new blob. Members that cannot be used are passed over.
+type FillPolicy string
+
+// The fill policies.
+const (
+	FillRoundRobin FillPolicy = "roundRobin"   // each in turn
+	FillFirst      FillPolicy = "writeToFirst" // the first
+)
 
 // SoftQuota is a limit that is reported, not enforced.
 type SoftQuota struct {

@@ -151,7 +151,7 @@ func (e *Engine) OpenBlob(ctx context.Context, ref catalog.BlobRef) (blob.Object
 	if blobs := e.adopted(ref.Store); blobs != nil {
 		return blobs.Open(ctx, ref.Hash)
 	}
-	s := e.state.Load().stores[ref.Store]
+	s := e.state.Load().labels[ref.Store]
 	if s == nil {
 		return nil, fmt.Errorf("repository: blob store %q: %w", ref.Store, blob.ErrNotFound)
 	}

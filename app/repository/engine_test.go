@@ -118,10 +118,10 @@ func (b *bench) open(change ...func(*Options)) {
 			if strings.HasPrefix(d.Path, "/bad") {
 				return nil, errors.New("no such folder")
 			}
-			if b.stores[d.Name] == nil {
-				b.stores[d.Name] = blob.New(d.Name, blobmemory.New(nil), &blob.Options{Now: b.clock.Now})
+			if b.stores[d.Ref()] == nil {
+				b.stores[d.Ref()] = blob.New(d.Ref(), blobmemory.New(nil), &blob.Options{Now: b.clock.Now})
 			}
-			return b.stores[d.Name], nil
+			return b.stores[d.Ref()], nil
 		},
 	}
 	for _, f := range change {

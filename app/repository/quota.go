@@ -15,26 +15,42 @@ type BlobStoreStatus struct {
 	Free  int64 // bytes; 0 when nobody knows
 }
 
-// BlobStoreStatus counts what is in a blob store. The cause of its refusal is ErrNotFound.
+// BlobStoreStatus counts what is in a blob store, of a group in all its members. The cause of its refusal is ErrNotFound.
 func (e *Engine) BlobStoreStatus(ctx context.Context, name string) (BlobStoreStatus, error) {
-	b := e.state.Load().stores[name]
-	if b == nil {
+	s := e.state.Load().stores[name]
+	if s == nil {
 		return BlobStoreStatus{}, errStoreNotFound(name)
 	}
-	status := BlobStoreStatus{BlobStore: b.def, Err: b.err}
-	if b.blobs == nil && b.err == nil {
-		status.Err = errors.New("this server cannot serve blob stores of type " + b.def.Type)
+	if s.def.Type != BlobStoreGroup {
+		return e.storeStatus(ctx, s)
 	}
-	usage, err := e.opts.Catalog.StoreUsage(ctx, name)
+	status := BlobStoreStatus{BlobStore: s.def, Err: s.err}
+	for _, m := range s.members {
+		of, err := e.storeStatus(ctx, m)
+		if err != nil {
+			return BlobStoreStatus{}, err
+		}
+		status.Blobs += of.Blobs
+		status.Bytes += of.Bytes
+		status.Free += of.Free
+	}
+	return status, nil
+}
+
+func (e *Engine) storeStatus(ctx context.Context, s *store) (BlobStoreStatus, error) {
+	status := BlobStoreStatus{BlobStore: s.def, Err: s.err}
+	if s.blobs == nil && s.err == nil {
+		status.Err = errors.New("this server cannot serve blob stores of type " + s.def.Type)
+	}
+	usage, err := e.opts.Catalog.StoreUsage(ctx, s.def.Ref())
 	if err != nil {
-		return BlobStoreStatus{}, fmt.Errorf("repository: usage of blob store %s: %w", name, err)
+		return BlobStoreStatus{}, fmt.Errorf("repository: usage of blob store %s: %w", s.def.Name, err)
 	}
 	status.Blobs, status.Bytes = usage.Blobs, usage.Bytes
 	if e.opts.FreeSpace == nil || status.Err != nil {
 		return status, nil
 	}
-	status.Free, err = e.opts.FreeSpace(b.def)
-	if err != nil {
+	if status.Free, err = e.opts.FreeSpace(s.def); err != nil {
 		status.Err = err
 	}
 	return status, nil

@@ -173,7 +173,7 @@ func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *cata
 	if err != nil {
 		return 0, err
 	}
-	return e.record(ctx, r, in.asset(r, item, info), in.options(item, before))
+	return e.record(ctx, r, in.asset(r, item, r.store.ref(w.Store(), info.Hash), info), in.options(item, before))
 }
 
 // item is what the path is: as the repository's format says, or as the other server did when the format is not served.
@@ -273,10 +273,10 @@ func (in *Restored) check(info blob.Info) error {
 }
 
 // asset makes the record.
-func (in *Restored) asset(r *repo, item formats.Item, info blob.Info) *catalog.Asset {
+func (in *Restored) asset(r *repo, item formats.Item, at catalog.BlobRef, info blob.Info) *catalog.Asset {
 	a := &catalog.Asset{
 		Path: item.Path, Kind: item.AssetKind, Component: item.Component, Format: merged(in.Attributes, item.Attributes),
-		Blob: catalog.BlobRef{Store: r.store.def.Name, Hash: info.Hash}, Size: info.Size, Digests: info.Digests,
+		Blob: at, Size: info.Size, Digests: info.Digests,
 		ContentType: in.ContentType, Created: in.Created, BlobCreated: in.BlobCreated, BlobUpdated: in.BlobUpdated, Updated: in.Updated,
 		LastDownloaded: in.LastDownloaded, Uploader: in.Uploader, UploaderIP: in.UploaderIP, Origin: in.Origin, Upstream: in.Upstream,
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"entrepot/formats"
 	"entrepot/storage/blob"
@@ -20,6 +21,7 @@ type state struct {
 	ordered []*repo          // by name
 	rules   map[string]*rule
 	stores  map[string]*store
+	labels  map[string]*store // by what records of blobs call them; groups have no blobs of their own
 }
 
 // repo is one repository with what its definition refers to.
@@ -42,8 +44,40 @@ type repo struct {
 type store struct {
 	def     BlobStore
 	version uint64
-	blobs   *blob.Store // nil when it cannot be used
+	blobs   *blob.Store // nil for a group, and when it cannot be used
 	err     error       // why not
+	members []*store    // of a group
+	turns   *atomic.Uint64
+}
+
+// forWriting gives the bytes that take a new blob.
+func (s *store) forWriting() (*blob.Store, error) {
+	if s.def.Type != BlobStoreGroup {
+		if s.blobs == nil {
+			return nil, s.unavailable()
+		}
+		return s.blobs, nil
+	}
+	first := 0
+	if s.def.FillPolicy == FillRoundRobin && len(s.members) > 0 {
+		first = int(s.turns.Add(1) % uint64(len(s.members)))
+	}
+	for i := range s.members {
+		if m := s.members[(first+i)%len(s.members)]; m.blobs != nil {
+			return m.blobs, nil
+		}
+	}
+	return nil, s.unavailable()
+}
+
+// ref names a blob in what forWriting gave.
+func (s *store) ref(blobs *blob.Store, hash blob.Hash) catalog.BlobRef {
+	for _, m := range s.members {
+		if m.blobs == blobs {
+			return catalog.BlobRef{Store: m.def.Ref(), Hash: hash}
+		}
+	}
+	return catalog.BlobRef{Store: s.def.Ref(), Hash: hash}
 }
 
 func (s *store) unavailable() error {
@@ -70,10 +104,8 @@ func (r *repo) blobs() (*blob.Store, error) {
 	switch {
 	case r.store == nil:
 		return nil, formats.Errorf(formats.Unavailable, "Blob store %s is not there", r.def.BlobStore)
-	case r.store.blobs == nil:
-		return nil, r.store.unavailable()
 	}
-	return r.store.blobs, nil
+	return r.store.forWriting()
 }
 
 // stored is a definition with the version of its record.
@@ -111,10 +143,11 @@ func (e *Engine) build(ctx context.Context, recs records) *state {
 	if old == nil {
 		old = &state{}
 	}
-	next := &state{byName: make(map[string]*repo, 2*len(recs.repositories)), rules: make(map[string]*rule), stores: make(map[string]*store)}
-	for _, rec := range recs.stores {
-		next.stores[rec.value.Name] = e.buildStore(ctx, old, rec)
+	next := &state{
+		byName: make(map[string]*repo, 2*len(recs.repositories)), rules: make(map[string]*rule),
+		stores: make(map[string]*store), labels: make(map[string]*store),
 	}
+	e.buildStores(ctx, old, next, recs.stores)
 	for _, rec := range recs.rules {
 		next.rules[rec.value.Name] = buildRule(old, rec)
 	}
@@ -133,11 +166,38 @@ func (e *Engine) build(ctx context.Context, recs records) *state {
 	return next
 }
 
+func (e *Engine) buildStores(ctx context.Context, old, next *state, recs []stored[BlobStore]) {
+	for _, rec := range recs {
+		s := e.buildStore(ctx, old, rec)
+		next.stores[rec.value.Name] = s
+		if rec.value.Type != BlobStoreGroup {
+			next.labels[rec.value.Ref()] = s
+		}
+	}
+	for _, s := range next.stores {
+		for _, name := range s.def.Members {
+			if m := next.stores[name]; m != nil && m.def.Type != BlobStoreGroup {
+				s.members = append(s.members, m)
+			}
+		}
+		if s.def.Type == BlobStoreGroup && !slices.ContainsFunc(s.members, func(m *store) bool { return m.blobs != nil }) {
+			s.err = errors.New("repository: no member of the group can be used")
+		}
+	}
+}
+
 func (e *Engine) buildStore(ctx context.Context, old *state, rec stored[BlobStore]) *store {
 	if s := old.stores[rec.value.Name]; s != nil && s.version == rec.version && s.blobs != nil {
 		return s
 	}
 	s := &store{def: rec.value, version: rec.version}
+	if s.def.Type == BlobStoreGroup {
+		s.turns = &atomic.Uint64{}
+		if before := old.stores[s.def.Name]; before != nil && before.turns != nil {
+			s.turns = before.turns
+		}
+		return s
+	}
 	if s.def.Type != BlobStoreFile {
 		s.err = fmt.Errorf("repository: blob stores of type %q are not served", s.def.Type)
 		return s

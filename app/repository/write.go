@@ -243,7 +243,7 @@ func (e *Engine) commit(ctx context.Context, w *blob.Writer, in incoming) (*cata
 		Path:        in.item.Path,
 		Kind:        in.item.AssetKind,
 		Component:   in.item.Component,
-		Blob:        catalog.BlobRef{Store: in.store.def.Name, Hash: info.Hash},
+		Blob:        in.store.ref(w.Store(), info.Hash),
 		Size:        info.Size,
 		Digests:     info.Digests,
 		ContentType: contentType,

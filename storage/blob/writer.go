@@ -129,6 +129,9 @@ func (w *Writer) ReadAt(p []byte, off int64) (int, error) {
 	return w.spool.ReadAt(p, off)
 }
 
+// Store is where the blob goes.
+func (w *Writer) Store() *Store { return w.store }
+
 // Written is the number of bytes written so far.
 func (w *Writer) Written() int64 { return w.written.Load() }
 
