@@ -9,8 +9,8 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/config"
-	"entrepot/app/repository"
 	"entrepot/app/progress"
+	"entrepot/app/repository"
 	"entrepot/storage/archive"
 	"entrepot/storage/kv/leveldb"
 )

@@ -194,17 +194,27 @@ func checkStore(s *state, b BlobStore, create bool) formats.FieldErrors {
 	case BlobStoreGroup:
 		p.checkGroup(s, b)
 	}
-	if q := b.Quota; q != nil && q.Type != "" {
-		switch {
-		case q.Type != QuotaRemaining && q.Type != QuotaUsed:
-			p.add("", "To enable Soft Quota, you must select a Type of Quota")
-		case q.Type == QuotaUsed && q.Limit <= 0:
-			p.add("", "Space Used quotas must have a Quota Limit greater than 0")
-		case q.Type == QuotaRemaining && q.Limit <= 0:
-			p.add("", "Space Remaining quotas must have a Quota Limit greater than 0")
-		}
-	}
+	p.checkQuota(b.Quota)
 	return p.list
+}
+
+// CheckQuota reports what is wrong with a quota, nil for none.
+func CheckQuota(q *SoftQuota) formats.FieldErrors {
+	var p problems
+	p.checkQuota(q)
+	return p.list
+}
+
+func (p *problems) checkQuota(q *SoftQuota) {
+	switch {
+	case q == nil || q.Type == "":
+	case q.Type != QuotaRemaining && q.Type != QuotaUsed:
+		p.add("", "To enable Soft Quota, you must select a Type of Quota")
+	case q.Type == QuotaUsed && q.Limit <= 0:
+		p.add("", "Space Used quotas must have a Quota Limit greater than 0")
+	case q.Type == QuotaRemaining && q.Limit <= 0:
+		p.add("", "Space Remaining quotas must have a Quota Limit greater than 0")
+	}
 }
 
 // checkStoreName refuses what cannot be the name of a new blob store.

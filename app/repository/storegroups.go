@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -124,6 +125,6 @@ func (e *Engine) ConvertBlobStore(ctx context.Context, name, original string) (B
 	if err := e.apply(ctx, ops...); err != nil {
 		return BlobStore{}, err
 	}
-	e.log.Info("blob store made a group", "store", name, "member", original)
+	e.tell(ctx, "", audit.Event{Action: "blob-store.convert", Object: name, Before: b.def, After: group})
 	return group, nil
 }

@@ -16,7 +16,7 @@ import (
 
 func (a *API) blobStoreOperations() []operation {
 	const path = "v1/blobstores"
-	return []operation{
+	return append(a.bucketOperations(), []operation{
 		{method: http.MethodGet, path: path, access: server.Permission("nexus:blobstores:read"), run: a.listBlobStores},
 		{method: http.MethodDelete, path: path + "/{name}", access: server.Permission("nexus:blobstores:delete"), run: a.deleteBlobStore},
 		{method: http.MethodGet, path: path + "/{name}/quota-status", access: server.Permission("nexus:blobstores:read"), run: a.quotaStatus},
@@ -25,7 +25,11 @@ func (a *API) blobStoreOperations() []operation {
 		{method: http.MethodPut, path: path + "/file/{name}", access: server.PermissionAfterBody("nexus:blobstores:update"), consumes: mediaJSON, run: a.updateFileStore},
 		{method: http.MethodGet, path: "internal/ui/blobstores/quotaTypes", access: server.Permission("nexus:blobstores:read"), run: quotaTypes},
 		{method: http.MethodGet, path: "internal/ui/blobstores/usage/{name}", access: server.Permission("nexus:blobstores:read"), run: a.blobStoreUsage},
-	}
+		{method: http.MethodPost, path: path + "/group", access: server.PermissionAfterBody("nexus:blobstores:create"), consumes: mediaJSON, run: a.createStoreGroup},
+		{method: http.MethodPost, path: path + "/group/convert/{name}/{newNameForOriginal}", access: server.Permission("nexus:blobstores:create"), run: a.convertStore},
+		{method: http.MethodGet, path: path + "/group/{name}", access: server.Permission("nexus:blobstores:read"), run: a.getStoreGroup},
+		{method: http.MethodPut, path: path + "/group/{name}", access: server.PermissionAfterBody("nexus:blobstores:update"), consumes: mediaJSON, run: a.updateStoreGroup},
+	}...)
 }
 
 type fileStoreBody struct {
@@ -57,12 +61,17 @@ func softQuota(q *repository.SoftQuota) any {
 	return object{{"type", emptyAsNull(q.Type)}, {"limit", q.Limit}}
 }
 
-// storeType is how clients spell the type of a blob store.
+// storeTypes is how clients spell the types of blob stores.
+var storeTypes = map[string]string{
+	repository.BlobStoreFile: "File", repository.BlobStoreGroup: "Group", bucketType: "S3",
+	"azure cloud storage": "Azure Cloud Storage", "google cloud storage": "Google Cloud Storage",
+}
+
 func storeType(t string) string {
-	if t == repository.BlobStoreFile {
-		return "File"
+	if word, ok := storeTypes[t]; ok {
+		return word
 	}
-	return strings.ToUpper(t)
+	return t
 }
 
 // listBlobStores puts the store of that name first that every server begins with: clients take the first one for it.
@@ -206,9 +215,10 @@ func quotaTypes(*call) (any, error) {
 	}, nil
 }
 
-// blobStoreUsage counts what uses a blob store. No blob store uses another here.
+// blobStoreUsage counts what uses a blob store: repositories and groups.
 func (a *API) blobStoreUsage(c *call) (any, error) {
-	return object{{"repositoryUsage", len(a.engine.BlobStoreUsers(c.Param("name")))}, {"blobStoreUsage", 0}}, nil
+	name := c.Param("name")
+	return object{{"repositoryUsage", len(a.engine.BlobStoreUsers(name))}, {"blobStoreUsage", len(a.engine.BlobStoreGroups(name))}}, nil
 }
 
 // unhealthyStores is an error that names the blob stores that break their quota.

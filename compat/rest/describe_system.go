@@ -29,6 +29,14 @@ func (a *API) storeDescriptions() map[string]description {
 	file := func(name string, more ...member) model {
 		return literal(name, append(object{{"softQuota", quota}, {"path", ""}}, more...))
 	}
+	group := func(name string, more ...member) model {
+		m := literal(name, append(object{{"softQuota", quota}, {"members", []string{}}, {"fillPolicy", ""}}, more...))
+		return choices(m, "fillPolicy", string(repository.FillRoundRobin), string(repository.FillFirst))
+	}
+	groupModel := group("GroupBlobStoreApiModel", member{"name", ""})
+	bucket := literal("S3BlobStoreApiModel", object{
+		{"name", ""}, {"softQuota", quota}, {"bucketConfiguration", taken[bucketConfigBody]("S3BlobStoreApiBucketConfiguration")}, {"type", ""},
+	})
 	status := literal("BlobStoreQuotaResultXO", object{{"isViolation", false}, {"message", ""}, {"blobStoreName", ""}})
 	const path = "v1/blobstores"
 	return map[string]description{
@@ -38,6 +46,17 @@ func (a *API) storeDescriptions() map[string]description {
 		"POST " + path + "/file":               {tag: tagBlobStores, summary: "Create a blob store in a folder", body: file("FileBlobStoreApiCreateRequest", member{"name", ""})},
 		"GET " + path + "/file/{name}":         {tag: tagBlobStores, summary: "Read a blob store in a folder", reply: file("FileBlobStoreApiModel")},
 		"PUT " + path + "/file/{name}":         {tag: tagBlobStores, summary: "Change a blob store in a folder", body: file("FileBlobStoreApiUpdateRequest")},
+
+		"POST " + path + "/group":       {tag: tagBlobStores, summary: "Create a group of blob stores", body: group("GroupBlobStoreApiCreateRequest", member{"name", ""})},
+		"GET " + path + "/group/{name}": {tag: tagBlobStores, summary: "Read a group of blob stores", reply: groupModel},
+		"PUT " + path + "/group/{name}": {tag: tagBlobStores, summary: "Change a group of blob stores", body: group("GroupBlobStoreApiUpdateRequest")},
+		"POST " + path + "/group/convert/{name}/{newNameForOriginal}": {
+			tag: tagBlobStores, summary: "Make a blob store the member of a group that takes its name", reply: groupModel,
+		},
+		"POST " + path + "/s3":               {tag: tagBlobStores, summary: "Create a blob store in a bucket", body: bucket},
+		"GET " + path + "/s3/{name}":         {tag: tagBlobStores, summary: "Read a blob store in a bucket", reply: bucket},
+		"PUT " + path + "/s3/{name}":         {tag: tagBlobStores, summary: "Change a blob store in a bucket", body: bucket},
+		"POST v1/blobstores/test-connection": {tag: tagBlobStores, summary: "Test whether a bucket can be reached", refuses: []int{http.StatusBadRequest}},
 	}
 }
 
