@@ -71,7 +71,7 @@ func (s *Service) identify(ctx context.Context, snap *snapshot, c *Credentials) 
 		return nil, err
 	}
 	ttl := s.holds(identity.realm)
-	e = &signedIn{identity: *identity, subject: subject, snap: snap, expires: now.Add(ttl)}
+	e = &signedIn{identity: *identity, subject: subject, snap: snap, expires: identity.before(now.Add(ttl))}
 	if ttl > 0 {
 		s.cache.put(key, e, now)
 	}
@@ -89,7 +89,7 @@ func (s *Service) holds(realm string) time.Duration {
 
 // renew gives what an identity verified earlier may do now, or nil when it must be verified again.
 func (s *Service) renew(ctx context.Context, snap *snapshot, id Identity) (*Subject, error) {
-	if !slices.Contains(snap.realms, id.realm) {
+	if id.realm != RealmAPIToken && !slices.Contains(snap.realms, id.realm) {
 		return nil, nil
 	}
 	if id.token != "" {
@@ -122,6 +122,19 @@ func (s *Service) signIn(ctx context.Context, snap *snapshot, c *Credentials) (*
 			}
 		}
 	}
+	if identity, err := s.tokenSignIn(ctx, c); err == nil {
+		return identity, nil
+	} else if errors.Is(err, ErrBadCredentials) {
+		s.tellFailure(ctx, c)
+		return nil, ErrBadCredentials
+	} else if !errors.Is(err, ErrNotMine) {
+		return nil, err
+	}
+	return s.askRealms(ctx, snap, c)
+}
+
+// askRealms shows credentials to the active realms in order.
+func (s *Service) askRealms(ctx context.Context, snap *snapshot, c *Credentials) (*Identity, error) {
 	wrong := c.Kind == Basic
 	var broken error
 	for i, id := range snap.realms {

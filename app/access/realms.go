@@ -53,8 +53,10 @@ type Identity struct {
 	Groups []string // roles that the source itself gives; those without a local role of the same id mean nothing
 
 	realm string
-	stamp string // what must not change for the identity to hold: of a local user's password, or the digest of a token
-	token string // domain of the token that was shown
+	stamp string    // what must not change for the identity to hold: of a local user's password, or the digest of a token
+	token string    // domain of the token that was shown
+	scope []string  // of an API token
+	until time.Time // when the credentials end by themselves; zero: never
 }
 
 // Source is where users come from.
@@ -68,6 +70,7 @@ func (s *Service) installRealms() (map[string]Realm, error) {
 	realms := map[string]Realm{
 		RealmLocal:       {ID: RealmLocal, Name: "Local Authenticating Realm", Authenticator: localRealm{s}, Source: SourceLocal},
 		RealmAuthorizing: {ID: RealmAuthorizing, Name: "Local Authorizing Realm", Hidden: true},
+		RealmAPIToken:    {ID: RealmAPIToken, Name: "API Token Realm", Tokens: true, Hidden: true},
 		RealmDefaultRole: {ID: RealmDefaultRole, Name: "Default Role Realm"},
 	}
 	for _, r := range s.opts.Realms {

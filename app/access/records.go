@@ -102,6 +102,8 @@ type tokenRecord struct {
 	Domain  string    `json:"domain"`
 	Source  string    `json:"source"`
 	User    string    `json:"user"`
+	Name    string    `json:"name,omitempty"`
+	Scope   []string  `json:"scope,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
 }

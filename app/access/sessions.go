@@ -43,6 +43,9 @@ func (s *Service) Login(ctx context.Context, c Credentials) (id string, subject 
 	if err != nil {
 		return "", nil, err
 	}
+	if e.identity.realm == RealmAPIToken { // which ends, and may be narrower than its user
+		return "", nil, ErrBadCredentials
+	}
 	if id, err = s.newID(); err != nil {
 		return "", nil, err
 	}

@@ -19,6 +19,8 @@ type Subject struct {
 	standIn   bool // the user that callers without credentials act as
 	roles     []string
 	set       *permission.Set
+	limit     *permission.Set // of the API token that was shown; nil for none
+	token     string          // its digest
 }
 
 // UserID gives the caller's user id; that of the anonymous user for callers without credentials, "" when anonymous access is off.
@@ -43,36 +45,43 @@ func (s *Subject) SignedIn() bool { return !s.anonymous && !s.standIn }
 // Roles gives the ids of the roles that the caller has directly.
 func (s *Subject) Roles() []string { return slices.Clone(s.roles) }
 
-// Granted gives the text of every permission the caller holds.
-func (s *Subject) Granted() []string { return s.set.Granted() }
+// Granted gives the text of every permission the caller holds, as far as its token allows it.
+func (s *Subject) Granted() []string {
+	if s.limit == nil {
+		return s.set.Granted()
+	}
+	return s.set.Common(s.limit)
+}
 
 // Actor gives the caller as the author of a change.
 func (s *Subject) Actor(address string) Actor {
-	return Actor{UserID: s.userID, Source: s.source, Address: address}
+	return Actor{UserID: s.userID, Source: s.source, Address: address, Token: s.token}
 }
 
 // Permits tells whether the caller holds a permission that implies p.
-func (s *Subject) Permits(p permission.Permission) bool { return s.set.Permits(p) }
+func (s *Subject) Permits(p permission.Permission) bool {
+	return s.set.Permits(p) && (s.limit == nil || s.limit.Permits(p))
+}
 
 // MayView tells whether all the actions are allowed on a path of a repository's content, by a privilege on the repository or
 // through a content selector.
 func (s *Subject) MayView(format, repository string, actions permission.Action, path string) bool {
-	return s.set.View(format, repository, actions, path)
+	return s.set.View(format, repository, actions, path) && (s.limit == nil || s.limit.View(format, repository, actions, path))
 }
 
 // MayBrowse tells whether an entry of a folder of a repository's index may be shown. The path of a folder ends in a slash.
 func (s *Subject) MayBrowse(format, repository, path string) bool {
-	return s.set.Browse(format, repository, path)
+	return s.set.Browse(format, repository, path) && (s.limit == nil || s.limit.Browse(format, repository, path))
 }
 
 // MayEnter tells whether one of the actions is allowed on at least some path of a repository, so that it may be shown to the caller.
 func (s *Subject) MayEnter(format, repository string, anyOf permission.Action) bool {
-	return s.set.Enter(format, repository, anyOf)
+	return s.set.Enter(format, repository, anyOf) && (s.limit == nil || s.limit.Enter(format, repository, anyOf))
 }
 
 // MayAdminister tells whether all the actions are allowed on a repository's settings.
 func (s *Subject) MayAdminister(format, repository string, actions permission.Action) bool {
-	return s.set.Admin(format, repository, actions)
+	return s.set.Admin(format, repository, actions) && (s.limit == nil || s.limit.Admin(format, repository, actions))
 }
 
 // subjectOf gives what an identity may do now. ErrBadCredentials when its user is gone or may not sign in any more.
@@ -95,9 +104,13 @@ func (s *Service) subjectOf(ctx context.Context, snap *snapshot, id Identity) (*
 	}
 	roles = unique(roles)
 	standIn := snap.settings.Enabled && id.Source == SourceLocal && id.UserID == snap.settings.UserID
-	return &Subject{
+	subject := &Subject{
 		userID: id.UserID, source: id.Source, realm: id.realm, standIn: standIn, roles: roles, set: snap.permissions(roles),
-	}, nil
+	}
+	if id.realm == RealmAPIToken {
+		subject.token, subject.limit = id.token, snap.limits(id.scope)
+	}
+	return subject, nil
 }
 
 // anonymousSubject gives what callers without credentials are. An anonymous user who is gone or may not sign in may do nothing.

@@ -22,6 +22,8 @@ type Token struct {
 	Domain  string // the id of the realm that accepts it
 	Source  string
 	User    string
+	Name    string   // for people; of API tokens
+	Scope   []string // of API tokens, see APIToken
 	Created time.Time
 	Expires time.Time // zero: never
 	Digest  string    // names the token without telling it
@@ -42,6 +44,9 @@ func tokenDigest(domain, secret string) string {
 
 // CreateToken makes a token for a user and gives its text, without the domain that some clients put before it.
 func (s *Service) CreateToken(ctx context.Context, actor Actor, t Token) (string, error) {
+	if actor.Token != "" {
+		return "", refuse(Refused, "An API token cannot get other credentials.")
+	}
 	secret, err := s.newID()
 	if err != nil {
 		return "", err
@@ -63,7 +68,7 @@ func (s *Service) storeToken(ctx context.Context, t Token, secret string) error 
 	if t.Domain == "" || t.Source == "" || t.User == "" || secret == "" {
 		return refuse(Refused, "A token needs a domain, a user and a text.")
 	}
-	record := tokenRecord{Domain: t.Domain, Source: t.Source, User: t.User, Created: t.Created, Expires: t.Expires}
+	record := tokenRecord{Domain: t.Domain, Source: t.Source, User: t.User, Name: t.Name, Scope: t.Scope, Created: t.Created, Expires: t.Expires}
 	digest := tokenDigest(t.Domain, secret)
 	ops, err := puts(map[kv.Key]any{tokenKey(t.Domain, digest): record, ownerKey(record, digest): record})
 	if err != nil {
@@ -106,7 +111,9 @@ func (s *Service) Tokens(ctx context.Context, filter TokenFilter) ([]Token, erro
 		t := r.record
 		digest := r.sort[strings.LastIndexByte(r.sort, 0)+1:]
 		if filter.Digest == "" || filter.Digest == digest {
-			list = append(list, Token{Domain: t.Domain, Source: t.Source, User: t.User, Created: t.Created, Expires: t.Expires, Digest: digest})
+			list = append(list, Token{
+				Domain: t.Domain, Source: t.Source, User: t.User, Name: t.Name, Scope: t.Scope, Created: t.Created, Expires: t.Expires, Digest: digest,
+			})
 		}
 	}
 	return list, nil

@@ -97,7 +97,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
-	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.roleOperations(),
+	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
@@ -163,7 +163,7 @@ func (a *API) serve(op operation, r *server.Request) (*formats.Response, error) 
 	if !ok {
 		return nil, errors.New("api: the authenticator gives no subject")
 	}
-	if subject.Anonymous() && op.method != http.MethodGet {
+	if !subject.SignedIn() && op.method != http.MethodGet {
 		return nil, &formats.Error{Kind: formats.Forbidden}
 	}
 	if r.Size != 0 && (op.method == http.MethodPost || op.method == http.MethodPut || op.method == http.MethodPatch) {

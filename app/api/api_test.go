@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type rig struct {
 	server *server.Server
 	engine *repository.Engine
 	access *access.Service
+	clock  *atomic.Int64 // what the clock of accounts is ahead, in nanoseconds
 }
 
 func newRig(t *testing.T) *rig {
@@ -69,7 +71,7 @@ func newRig(t *testing.T) *rig {
 			t.Fatal(err)
 		}
 	}
-	store := kv.New(kvmemory.New())
+	store, clock := kv.New(kvmemory.New()), new(atomic.Int64)
 	trees := catalog.New(store, nil)
 	log, err := audit.Open(ctx, store, audit.Options{Path: filepath.Join(t.TempDir(), "audit.log"), Present: resource.Shown})
 	must(err)
@@ -83,6 +85,7 @@ func newRig(t *testing.T) *rig {
 	must(engine.CreateDefaults(ctx, false))
 	users, err := access.Open(ctx, store, &access.Options{
 		Audit: log, Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
+		Now:   func() time.Time { return time.Now().Add(time.Duration(clock.Load())) },
 		Sleep: func(context.Context, time.Duration) error { return nil },
 		Repositories: func() (refs []access.RepositoryRef) {
 			for _, d := range engine.List() {
@@ -111,7 +114,7 @@ func newRig(t *testing.T) *rig {
 		must(trees.Close())
 		must(log.Close())
 	})
-	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users}
+	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users, clock: clock}
 }
 
 const admin = "admin:admin123"

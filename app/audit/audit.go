@@ -25,6 +25,7 @@ type Actor struct {
 	UserID  string `json:"userId"`
 	Source  string `json:"source,omitempty"`  // of the user
 	Address string `json:"address,omitempty"` // of the client, "" for the server itself
+	Token   string `json:"token,omitempty"`   // id of the API token that was shown
 }
 
 // System is the server itself as actor.

@@ -258,6 +258,20 @@ func (s *Set) Granted() []string {
 	return slices.Compact(texts)
 }
 
+// Common gives the texts of the permissions of either set that the other implies, each once, sorted.
+func (s *Set) Common(other *Set) []string {
+	var texts []string
+	for _, pair := range [][2]*Set{{s, other}, {other, s}} {
+		for _, p := range pair[0].granted {
+			if pair[1].Permits(p) {
+				texts = append(texts, p.String())
+			}
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
 func (r *rule) within(format, repository string) bool {
 	return (r.format == Any || r.format == format) && (r.repository == Any || r.repository == repository)
 }

@@ -1,0 +1,44 @@
+package access
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestAPITokensLeadToNoOtherCredentials(t *testing.T) {
+	w := newWorld()
+	w.opts.InitialPassword = "admin123"
+	s := w.open(t)
+	subject, err := s.Authenticate(t.Context(), Credentials{Kind: Basic, User: UserAdmin, Secret: "admin123"})
+	must(t, err)
+	_, text, err := s.CreateAPIToken(t.Context(), subject, subject.Actor(""), APIToken{Name: "reader", Scope: []string{ScopeRead}})
+	must(t, err)
+	asPassword := Credentials{Kind: Basic, User: UserAdmin, Secret: text}
+	if _, _, err := s.Login(t.Context(), asPassword); !errors.Is(err, ErrBadCredentials) {
+		t.Errorf("a session of a token: %v", err)
+	}
+	limited, err := s.Authenticate(t.Context(), asPassword)
+	must(t, err)
+	if limited.TokenID() == "" || limited.Realm() != RealmAPIToken {
+		t.Fatalf("signed in as %+v", limited)
+	}
+	if _, err := s.CreateToken(t.Context(), limited.Actor(""), Token{Domain: "NpmToken", Source: SourceLocal, User: UserAdmin}); KindOf(err) != Refused {
+		t.Errorf("a token of a token: %v", err)
+	}
+	if limited.MayAdminister("raw", "docs", 1<<2) || !limited.MayView("raw", "docs", 1<<1, "/a") {
+		t.Error("the scope is not what counts")
+	}
+	for _, granted := range limited.Granted() {
+		if granted == "nexus:*" {
+			t.Error("more is granted than the scope has")
+		}
+	}
+	for _, realm := range s.AvailableRealms() {
+		if realm.ID == RealmAPIToken {
+			t.Error("the realm of API tokens is listed")
+		}
+	}
+	if err := s.SetActiveRealms(t.Context(), System(), []string{RealmLocal, RealmAPIToken}); err == nil {
+		t.Error("the realm of API tokens can be activated")
+	}
+}
