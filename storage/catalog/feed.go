@@ -124,6 +124,16 @@ func (t *Content) Changes(ctx context.Context, after string) iter.Seq2[Change, e
 	}
 }
 
+// Position gives the sequence behind which every change appears that is not visible yet: what a copy of the tree that begins now follows.
+func (t *Content) Position(ctx context.Context) (string, error) {
+	if t.state.Load() == 0 {
+		if err := t.raiseFeed(ctx); err != nil {
+			return "", wrap(err, "position of "+t.id)
+		}
+	}
+	return hex.EncodeToString([]byte(feedSort(t.catalog.feed.settled() - 1))), nil
+}
+
 // trimInterval is how often old entries of the change feeds are removed.
 const trimInterval = time.Hour
 
