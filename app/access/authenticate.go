@@ -70,7 +70,7 @@ func (s *Service) identify(ctx context.Context, snap *snapshot, c *Credentials) 
 	if err != nil {
 		return nil, err
 	}
-	ttl := s.holds(identity.realm)
+	ttl := s.holds(identity)
 	e = &signedIn{identity: *identity, subject: subject, snap: snap, expires: identity.before(now.Add(ttl))}
 	if ttl > 0 {
 		s.cache.put(key, e, now)
@@ -78,13 +78,17 @@ func (s *Service) identify(ctx context.Context, snap *snapshot, c *Credentials) 
 	return e, nil
 }
 
-// holds gives how long credentials accepted by a realm need not be shown to it again.
-func (s *Service) holds(realm string) time.Duration {
-	r := s.realms[realm]
-	if r.Tokens || realm == RealmLocal {
-		return s.opts.CredentialTTL // revoked by the change number long before
+// holds gives how long credentials that led to an identity need not be shown to its realm again.
+func (s *Service) holds(id *Identity) time.Duration {
+	if id.Source != SourceLocal {
+		if r, ok := s.realmOf(id.Source); ok {
+			return r.CacheFor // what its source says of the user may change unseen
+		}
 	}
-	return r.CacheFor
+	if r := s.realms[id.realm]; !r.Tokens && id.token == "" && id.realm != RealmLocal {
+		return r.CacheFor
+	}
+	return s.opts.CredentialTTL // revoked by the change number long before
 }
 
 // renew gives what an identity verified earlier may do now, or nil when it must be verified again.
@@ -97,8 +101,23 @@ func (s *Service) renew(ctx context.Context, snap *snapshot, id Identity) (*Subj
 			return nil, unless(err, ErrBadCredentials)
 		}
 	}
+	if epoch, err := s.epoch(ctx, id.realm); err != nil || epoch != id.epoch {
+		return nil, err
+	}
 	subject, err := s.subjectOf(ctx, snap, id)
 	return subject, unless(err, ErrBadCredentials)
+}
+
+// epoch gives the epoch of a realm, "" for one without.
+func (s *Service) epoch(ctx context.Context, realm string) (string, error) {
+	if s.realms[realm].Epoch == nil {
+		return "", nil
+	}
+	epoch, err := s.realms[realm].Epoch(ctx)
+	if err != nil {
+		return "", fmt.Errorf("access: settings of realm %s: %w", realm, err)
+	}
+	return epoch, nil
 }
 
 // unless drops an error of the given kind.
@@ -142,10 +161,9 @@ func (s *Service) askRealms(ctx context.Context, snap *snapshot, c *Credentials)
 		if realm.Authenticator == nil || slices.Contains(snap.realms[:i], id) {
 			continue
 		}
-		identity, err := realm.Authenticator.Authenticate(ctx, *c)
+		identity, err := s.ask(ctx, realm, c)
 		switch {
 		case err == nil:
-			identity.realm = id
 			return &identity, nil
 		case errors.Is(err, ErrBadCredentials):
 			wrong = true
@@ -153,11 +171,11 @@ func (s *Service) askRealms(ctx context.Context, snap *snapshot, c *Credentials)
 			broken = errors.Join(broken, fmt.Errorf("access: realm %s: %w", id, err))
 		}
 	}
-	if broken != nil {
-		return nil, broken
-	}
-	if wrong && c.Kind == Basic {
+	if wrong && c.Kind == Basic { // also when a realm could not be asked: guessing at the others is to be no faster then
 		s.throttle.failed(s.opts.Now(), c.User, c.Address)
+	}
+	if broken != nil {
+		return nil, &UnavailableError{Err: broken}
 	}
 	if wrong {
 		s.tellFailure(ctx, c)
@@ -175,6 +193,17 @@ func (s *Service) tellFailure(ctx context.Context, c *Credentials) {
 	audit.Record(ctx, s.opts.Audit, audit.Event{
 		Time: s.opts.Now(), Actor: Actor{UserID: name, Address: c.Address}, Action: audit.ActionSignInFailed, Object: name,
 	})
+}
+
+// ask shows credentials to a realm.
+func (s *Service) ask(ctx context.Context, realm Realm, c *Credentials) (Identity, error) {
+	epoch, err := s.epoch(ctx, realm.ID)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity, err := realm.Authenticator.Authenticate(ctx, *c)
+	identity.realm, identity.epoch = realm.ID, epoch
+	return identity, err
 }
 
 // localRealm checks the passwords of local users.

@@ -21,6 +21,16 @@ func (e *ThrottledError) Error() string {
 // Is makes errors.Is(err, ErrBadCredentials) true.
 func (e *ThrottledError) Is(target error) bool { return target == ErrBadCredentials }
 
+// UnavailableError reports credentials that nobody could judge, because a realm that might accept them cannot be asked.
+type UnavailableError struct {
+	Err error
+}
+
+func (e *UnavailableError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
 // Kind says what is wrong with a request to change or read records.
 type Kind uint8
 

@@ -178,13 +178,13 @@ func TestRoleRules(t *testing.T) {
 			t.Errorf("delete %s: %s", tt[0], says(err))
 		}
 	}
-	if r2, err := s.Role(t.Context(), "r2"); err != nil || len(r2.Roles) != 0 {
+	if r2, err := s.Role(t.Context(), SourceLocal, "r2"); err != nil || len(r2.Roles) != 0 {
 		t.Errorf("r2 still names the deleted role: %+v, %v", r2, err)
 	}
-	if r3, err := s.Role(t.Context(), "r3"); err != nil || r3.Description != "" {
+	if r3, err := s.Role(t.Context(), SourceLocal, "r3"); err != nil || r3.Description != "" {
 		t.Errorf("r3 = %+v, %v", r3, err)
 	}
-	if _, err := s.Role(t.Context(), "NX-ADMIN"); says(err) != "not found: Role 'NX-ADMIN' not found." {
+	if _, err := s.Role(t.Context(), SourceLocal, "NX-ADMIN"); says(err) != "not found: Role 'NX-ADMIN' not found." {
 		t.Error(says(err))
 	}
 	if _, err := s.Roles(t.Context(), "nope"); says(err) != "refused: Source 'nope' not found." {
@@ -291,7 +291,7 @@ func TestPrivilegeRules(t *testing.T) {
 	_, err = s.CreateRole(t.Context(), System(), RoleInput{ID: "pr", Name: "pr", Privileges: []string{"w", "nx-all"}})
 	must(t, err)
 	must(t, s.DeletePrivilege(t.Context(), System(), "w"))
-	if r, _ := s.Role(t.Context(), "pr"); !slices.Equal(r.Privileges, []string{"nx-all"}) {
+	if r, _ := s.Role(t.Context(), SourceLocal, "pr"); !slices.Equal(r.Privileges, []string{"nx-all"}) {
 		t.Errorf("the role still names the privilege: %v", r.Privileges)
 	}
 }

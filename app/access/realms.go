@@ -30,8 +30,13 @@ type Realm struct {
 	Tokens bool
 	// Source is the id of the users that the realm knows, "" when it adds none.
 	Source string
-	// CacheFor is how long an answer of Authenticator holds. Default: every time is asked.
+	// Directory tells about the users of Source; nil when nobody can be asked.
+	Directory Directory
+	// CacheFor is how long an answer of Authenticator or Directory holds. Default: every time is asked.
 	CacheFor time.Duration
+	// Epoch names the settings that answers of Authenticator depend on: answers under another epoch count no more. nil: they do not
+	// depend on any. Who changes the settings does so by Service.Change.
+	Epoch func(ctx context.Context) (string, error)
 	// Hidden keeps the realm from being listed or activated.
 	Hidden bool
 }
@@ -53,6 +58,7 @@ type Identity struct {
 	Groups []string // roles that the source itself gives; those without a local role of the same id mean nothing
 
 	realm string
+	epoch string    // of the realm when it was asked
 	stamp string    // what must not change for the identity to hold: of a local user's password, or the digest of a token
 	token string    // domain of the token that was shown
 	scope []string  // of an API token

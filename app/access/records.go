@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"entrepot/storage/kv"
@@ -34,7 +35,15 @@ func changeKey() kv.Key { return kv.Key{Partition: partSettings, Sort: rowChange
 func settingKey(row string) kv.Key { return kv.Key{Partition: partSettings, Sort: row} }
 
 func userKey(source, id string) kv.Key {
-	return kv.Key{Partition: partUsers, Sort: source + "\x00" + id}
+	return kv.Key{Partition: partUsers, Sort: source + "\x00" + foldID(source, id)}
+}
+
+// foldID gives what tells an id from others of its source: LDAP and Crowd do not tell letter case apart.
+func foldID(source, id string) string {
+	if source == SourceLDAP || source == SourceCrowd {
+		return strings.ToLower(id)
+	}
+	return id
 }
 
 func tokenKey(domain, digest string) kv.Key {
@@ -45,7 +54,7 @@ func ownerKey(t tokenRecord, digest string) kv.Key {
 	return kv.Key{Partition: partOwners, Sort: ownerPrefix(t.Source, t.User) + t.Domain + "\x00" + digest}
 }
 
-func ownerPrefix(source, user string) string { return source + "\x00" + user + "\x00" }
+func ownerPrefix(source, user string) string { return source + "\x00" + foldID(source, user) + "\x00" }
 
 // changeRecord is the row whose version guards all others.
 type changeRecord struct {

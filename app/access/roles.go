@@ -13,6 +13,7 @@ import (
 // Role is a named set of privileges and other roles. Ids are case-sensitive and may hold any characters.
 type Role struct {
 	ID          string
+	Source      string // "" for a role of this server, else where it is a group
 	Name        string
 	Description string
 	ReadOnly    bool // built in
@@ -58,12 +59,17 @@ func (s *Service) Roles(ctx context.Context, source string) ([]Role, error) {
 		}
 	case !s.hasSource(source):
 		return nil, refuse(Refused, "Source '%s' not found.", source)
+	default:
+		return s.externalRoles(ctx, source)
 	}
 	return list, nil
 }
 
-// Role gives one local role.
-func (s *Service) Role(ctx context.Context, id string) (Role, error) {
+// Role gives one role of a source, "" for the local one.
+func (s *Service) Role(ctx context.Context, source, id string) (Role, error) {
+	if source != "" && source != SourceLocal {
+		return s.externalRole(ctx, source, id)
+	}
 	snap, err := s.current(ctx)
 	if err != nil {
 		return Role{}, err
@@ -73,6 +79,18 @@ func (s *Service) Role(ctx context.Context, id string) (Role, error) {
 		return Role{}, noRole(id)
 	}
 	return role.clone(), nil
+}
+
+func (s *Service) externalRole(ctx context.Context, source, id string) (Role, error) {
+	list, err := s.Roles(ctx, source)
+	if err != nil {
+		return Role{}, err
+	}
+	i := slices.IndexFunc(list, func(r Role) bool { return r.ID == id })
+	if i < 0 {
+		return Role{}, noRole(id)
+	}
+	return list[i], nil
 }
 
 func noRole(id string) error { return refuse(NotFound, "Role '%s' not found.", id) }

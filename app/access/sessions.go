@@ -53,7 +53,7 @@ func (s *Service) Login(ctx context.Context, c Credentials) (id string, subject 
 	sess.seen.Store(s.opts.Now().UnixNano())
 	s.sessions.add(sess, s.opts.Now())
 	subject = e.subject.within(id)
-	sess.last.Store(&signedIn{subject: subject, snap: snap})
+	sess.last.Store(s.remember(e.identity, subject, snap))
 	return id, subject, nil
 }
 
@@ -77,8 +77,15 @@ func (s *Service) resume(ctx context.Context, snap *snapshot, id string) (*Subje
 		return nil, nil
 	}
 	last := sess.last.Load()
-	if last == nil || last.snap != snap {
-		subject, err := s.renew(ctx, snap, sess.identity)
+	if last == nil {
+		last = &signedIn{identity: sess.identity}
+	}
+	if last.snap != snap || !last.expires.IsZero() && !now.Before(last.expires) {
+		identity, err := s.confirm(ctx, snap, last)
+		var subject *Subject
+		if err == nil && identity != nil {
+			subject, err = s.renew(ctx, snap, *identity)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +93,34 @@ func (s *Service) resume(ctx context.Context, snap *snapshot, id string) (*Subje
 			s.sessions.end(id)
 			return nil, nil
 		}
-		last = &signedIn{subject: subject.within(id), snap: snap}
+		last = s.remember(*identity, subject.within(id), snap)
 		sess.last.Store(last)
 	}
 	sess.seen.Store(now.UnixNano())
 	return last.subject, nil
+}
+
+// remember gives what a session keeps of a verified identity, and for how long when a directory may come to say otherwise.
+func (s *Service) remember(id Identity, subject *Subject, snap *snapshot) *signedIn {
+	e := &signedIn{identity: id, subject: subject, snap: snap}
+	if r, ok := s.realmOf(id.Source); ok && r.Directory != nil {
+		e.expires = s.opts.Now().Add(r.CacheFor)
+	}
+	return e
+}
+
+// confirm asks the directory of a session's user whether it still knows the user, and in which groups; nil when it does not.
+func (s *Service) confirm(ctx context.Context, snap *snapshot, e *signedIn) (*Identity, error) {
+	if e.expires.IsZero() || s.opts.Now().Before(e.expires) {
+		return &e.identity, nil
+	}
+	groups, err := s.externalGroups(ctx, snap, e.identity.Source, e.identity.UserID)
+	if err != nil {
+		return nil, unless(err, ErrBadCredentials)
+	}
+	same := e.identity
+	same.Groups = groups
+	return &same, nil
 }
 
 func (s *sessions) add(sess *session, now time.Time) {

@@ -260,6 +260,13 @@ func (s *Service) compare(ctx context.Context, ops []kv.Op) (*made, error) {
 	return m, nil
 }
 
+// Change stores records of a part of access that is kept elsewhere, such as the servers of a directory, as every change here is stored:
+// only while the server takes changes, with one batch, and so that all instances look again at whom they let in. plan may be called
+// several times and must not call the Service.
+func (s *Service) Change(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+	return s.change(ctx, event, func(*snapshot) ([]kv.Op, error) { return plan() })
+}
+
 func (s *Service) tryChange(ctx context.Context, plan func(snap *snapshot) ([]kv.Op, error)) (*made, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -38,6 +39,7 @@ func newThrottle() *throttle { return &throttle{buckets: map[string]*bucket{}} }
 
 // covering gives the buckets that an attempt belongs to.
 func covering(user, address string) map[string]tolerance {
+	user = strings.ToLower(strings.ToUpper(user)) // some directories do not tell letter case apart
 	return map[string]tolerance{
 		"b" + user + "\x00" + address: {free: 30, leak: 1.0 / 3, pause: 2 * time.Second},
 		"u" + user:                    {free: 100, leak: 1, pause: time.Second},

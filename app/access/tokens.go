@@ -186,5 +186,9 @@ func (r tokenRealm) Authenticate(ctx context.Context, c Credentials) (Identity, 
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: record.User, Source: record.Source, token: digest}, nil
+	groups, err := r.service.externalGroups(ctx, r.service.snapshot.Load(), record.Source, record.User)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{UserID: record.User, Source: record.Source, Groups: groups, token: digest}, nil
 }

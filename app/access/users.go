@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,12 @@ import (
 	"entrepot/storage/kv"
 )
 
-// SourceLocal is the source of users whose records and passwords are kept here.
-const SourceLocal = "default"
+// The sources of users. Only the records and passwords of SourceLocal are kept here.
+const (
+	SourceLocal = "default"
+	SourceLDAP  = "LDAP"
+	SourceCrowd = "Crowd"
+)
 
 // Status says whether a user may sign in.
 type Status string
@@ -40,6 +45,7 @@ type User struct {
 	Email     string
 	Status    Status
 	Roles     []string // assigned here
+	Groups    []string // of its source, which are roles where one of the same id exists
 }
 
 // NewUser is what it takes to make a local user.
@@ -125,8 +131,11 @@ func (r *userRecord) user() User {
 		Roles: unique(r.Roles)}
 }
 
-// User gives one user.
+// User gives one user. Of a user of a directory ids are spelled as there.
 func (s *Service) User(ctx context.Context, source, id string) (User, error) {
+	if realm, ok := s.realmOf(source); ok && realm.Directory != nil {
+		return s.directoryUser(ctx, realm, id)
+	}
 	r, _, err := s.account(ctx, source, id)
 	if errors.Is(err, kv.ErrNotFound) {
 		return User{}, noUser(id)
@@ -137,13 +146,28 @@ func (s *Service) User(ctx context.Context, source, id string) (User, error) {
 	return r.user(), nil
 }
 
+// NotLocal is the refusal to delete a user of another source.
+func NotLocal() error { return refuse(Refused, "Non-local user cannot be deleted.") }
+
 func noUser(id string) error { return refuse(NotFound, "User '%s' not found.", id) }
 
-// Users gives the users that the filter selects, by source and id. It reads all users.
+// Users gives the users that the filter selects, by source and id: all local ones, and the first of each directory. When a directory
+// cannot be asked and its source was not named, only those of its users who were given roles here are told. It reads all users.
 func (s *Service) Users(ctx context.Context, filter UserFilter) ([]User, error) {
-	list := []User{}
+	list, asked := []User{}, map[string]bool{}
+	for _, realm := range s.directories(filter.Source) {
+		found, err := s.externalUsers(ctx, realm, filter.Prefix)
+		if err != nil && filter.Source != "" {
+			return nil, err
+		}
+		if err != nil {
+			s.opts.Log.WarnContext(ctx, "users of a directory are missing in a listing", "source", realm.Source, "error", err)
+			continue
+		}
+		list, asked[realm.Source] = append(list, found...), true
+	}
 	err := s.eachUser(ctx, func(r userRecord) error {
-		if filter.Source != "" && filter.Source != r.Source {
+		if asked[r.Source] || filter.Source != "" && filter.Source != r.Source {
 			return nil
 		}
 		if len(r.ID) >= len(filter.Prefix) && strings.EqualFold(r.ID[:len(filter.Prefix)], filter.Prefix) {
@@ -151,7 +175,16 @@ func (s *Service) Users(ctx context.Context, filter UserFilter) ([]User, error) 
 		}
 		return nil
 	})
+	slices.SortStableFunc(list, func(a, b User) int { return cmp.Compare(sourceRank(a.Source), sourceRank(b.Source)) })
 	return list, err
+}
+
+// sourceRank puts local users first.
+func sourceRank(source string) string {
+	if source == SourceLocal {
+		return ""
+	}
+	return source
 }
 
 func (s *Service) eachUser(ctx context.Context, visit func(userRecord) error) error {
@@ -201,6 +234,13 @@ func (s *Service) UpdateUser(ctx context.Context, actor Actor, u UserUpdate) err
 	if !s.hasSource(u.Source) {
 		return refuse(NotFound, "Unable to locate source: %s", u.Source)
 	}
+	if realm, ok := s.realmOf(u.Source); ok && realm.Directory != nil {
+		known, err := s.directoryUser(ctx, realm, u.ID)
+		if err != nil {
+			return err
+		}
+		u.ID = known.ID
+	}
 	return s.change(ctx, audit.Event{Actor: actor, Action: "user.update", Object: u.ID}, func(snap *snapshot) ([]kv.Op, error) {
 		if err := snap.checkUserRoles(u.Roles); err != nil {
 			return nil, err
@@ -238,6 +278,9 @@ func (snap *snapshot) checkUserRoles(roles []string) error {
 
 // DeleteUser removes a local user with all tokens and sessions. Nobody can delete himself or the user anonymous callers act as.
 func (s *Service) DeleteUser(ctx context.Context, actor Actor, id string) error {
+	if _, _, err := s.account(ctx, SourceLocal, id); errors.Is(err, kv.ErrNotFound) && s.knownElsewhere(ctx, id) {
+		return NotLocal()
+	}
 	err := s.change(ctx, audit.Event{Actor: actor, Action: "user.delete", Object: id}, func(snap *snapshot) ([]kv.Op, error) {
 		if _, _, err := s.account(ctx, SourceLocal, id); err != nil {
 			if errors.Is(err, kv.ErrNotFound) {

@@ -37,7 +37,7 @@ func (r *Resources) Roles() *Set[Role] {
 			return list, err
 		},
 		Get: func(ctx context.Context, id string) (Role, error) {
-			role, err := r.Access.Role(ctx, id)
+			role, err := r.Access.Role(ctx, access.SourceLocal, id)
 			return roleOf(role), err
 		},
 		Create: func(ctx context.Context, actor access.Actor, d Role) error {

@@ -83,12 +83,17 @@ func forgeryCheck(r *server.Request) access.CSRFRequest {
 // unauthenticated makes wrong credentials a refusal; other errors stay failures.
 func unauthenticated(err error) error {
 	var throttled *access.ThrottledError
+	var unavailable *access.UnavailableError
 	switch {
 	case errors.As(err, &throttled):
 		seconds := max(1, int(throttled.RetryAfter.Seconds()))
 		return &server.StatusError{
 			Status: http.StatusTooManyRequests, Message: "Too many authentication attempts", Err: err,
 			Header: http.Header{"Retry-After": {strconv.Itoa(seconds)}},
+		}
+	case errors.As(err, &unavailable):
+		return &server.StatusError{
+			Status: http.StatusServiceUnavailable, Message: "Credentials cannot be checked now", Err: err, Header: http.Header{"Retry-After": {"30"}},
 		}
 	case errors.Is(err, access.ErrBadCredentials):
 		return &formats.Error{Kind: formats.Unauthenticated, Err: err}

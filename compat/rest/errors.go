@@ -88,6 +88,7 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 	var denied *access.Error
 	var refused *formats.Error
 	var own *server.StatusError
+	var unavailable *access.UnavailableError
 	switch {
 	case errors.Is(err, access.ErrBadCredentials):
 		return unauthenticated()
@@ -101,6 +102,8 @@ func (f face) Error(r *server.Request, err error) *formats.Response {
 		return said.response()
 	case errors.As(err, &denied):
 		return f.accessError(r, denied)
+	case errors.As(err, &unavailable):
+		return fault((&message{status: http.StatusServiceUnavailable, text: "The directory of these users cannot be asked now."}).response())
 	case errors.As(err, &own):
 		return fault(&formats.Response{Status: own.Status, Header: own.Header})
 	case errors.Is(err, repository.ErrReadOnly):

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"net/http"
 
 	"entrepot/app/access"
@@ -27,7 +28,7 @@ type roleBody struct {
 
 func role(r access.Role) object {
 	return object{
-		{"id", r.ID}, {"source", access.SourceLocal}, {"name", r.Name}, {"description", r.Description}, {"readOnly", r.ReadOnly},
+		{"id", r.ID}, {"source", cmp.Or(r.Source, access.SourceLocal)}, {"name", r.Name}, {"description", r.Description}, {"readOnly", r.ReadOnly},
 		{"privileges", list(r.Privileges)}, {"roles", list(r.Roles)},
 	}
 }
@@ -45,12 +46,7 @@ func (a *API) listRoles(c *call) (any, error) {
 }
 
 func (a *API) getRole(c *call) (any, error) {
-	if source := c.Query().Get("source"); source != "" && source != access.SourceLocal {
-		if _, err := a.access.Roles(c.Context(), source); err != nil {
-			return nil, err
-		}
-	}
-	r, err := a.access.Role(c.Context(), c.Param("id"))
+	r, err := a.access.Role(c.Context(), c.Query().Get("source"), c.Param("id"))
 	if err != nil {
 		return nil, err
 	}

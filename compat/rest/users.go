@@ -58,7 +58,7 @@ func (c *call) userInput() (b userBody, status access.Status, err error) {
 func (a *API) user(u access.User) object {
 	return object{
 		{"userId", u.ID}, {"firstName", u.FirstName}, {"lastName", u.LastName}, {"emailAddress", u.Email}, {"source", u.Source},
-		{"status", u.Status}, {"readOnly", u.Source != access.SourceLocal}, {"roles", list(u.Roles)}, {"externalRoles", []string{}},
+		{"status", u.Status}, {"readOnly", u.Source != access.SourceLocal}, {"roles", list(u.Roles)}, {"externalRoles", list(u.Groups)},
 	}
 }
 
@@ -110,6 +110,9 @@ func (a *API) updateUser(c *call) (any, error) {
 	u := access.UserUpdate{
 		ID: b.ID, Source: b.Source, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Status: status, Roles: append(b.Roles, b.External...),
 	}
+	if b.Source != access.SourceLocal {
+		u.Roles = b.Roles // the others are the directory's to give
+	}
 	if err := u.Validate(); err != nil {
 		return nil, err
 	}
@@ -127,8 +130,15 @@ func (a *API) deleteUser(c *call) (any, error) {
 		return nil, err
 	}
 	// A realm may be named to say whose user is meant.
-	if c.Query().Has("realm") && !slices.ContainsFunc(a.access.AvailableRealms(), func(r access.Realm) bool { return r.ID == c.Query().Get("realm") }) {
-		return nil, quotedf(http.StatusBadRequest, "Invalid or empty realm name.")
+	if c.Query().Has("realm") {
+		realms := a.access.AvailableRealms()
+		i := slices.IndexFunc(realms, func(r access.Realm) bool { return r.ID == c.Query().Get("realm") })
+		if i < 0 {
+			return nil, quotedf(http.StatusBadRequest, "Invalid or empty realm name.")
+		}
+		if source := realms[i].Source; source != "" && source != access.SourceLocal {
+			return nil, access.NotLocal()
+		}
 	}
 	return nil, a.access.DeleteUser(c.Context(), c.actor(), c.Param("id"))
 }

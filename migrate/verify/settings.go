@@ -178,7 +178,7 @@ func (c *comparison) privileges(inv *inventory.Inventory) (int, error) {
 
 func (c *comparison) roles(inv *inventory.Inventory) (int, error) {
 	for _, there := range inv.Access.Roles {
-		here, err := c.target.Access.Role(c.ctx, there.ID)
+		here, err := c.target.Access.Role(c.ctx, access.SourceLocal, there.ID)
 		gone, err := c.gone("role", there.ID, err)
 		if err != nil {
 			return 0, err
