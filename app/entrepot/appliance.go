@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
 	"entrepot/app/config"
 	"entrepot/app/mail"
@@ -52,6 +53,7 @@ type appliance struct {
 	catalog  *catalog.Catalog
 	engine   *repository.Engine
 	access   *access.Service
+	ldap     *ldap.Service
 	sealer   *seal.Sealer
 	audit    *audit.Log
 	scripts  *scripts.Store
@@ -194,6 +196,12 @@ func (a *appliance) blobsFolder(d repository.BlobStore) string {
 }
 
 func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
+	a.ldap = ldap.New(a.store, ldap.Options{
+		Sealer: a.sealer, Roots: a.trust.Roots,
+		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+			return a.access.Change(ctx, event, plan)
+		},
+	})
 	return access.Open(ctx, a.store, &access.Options{
 		Formats: repository.KnownFormats(),
 		Repositories: func() []access.RepositoryRef {
@@ -213,6 +221,7 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 		AdminPasswordChanged: a.removeFirstPassword,
 		NoAnonymous:          !a.cfg.Anonymous,
 		Writable:             a.engine.Writable,
+		Realms:               []access.Realm{a.ldap.Realm()},
 		Audit:                a.audit,
 		Log:                  a.log,
 	})
@@ -245,6 +254,9 @@ func (a *appliance) removeFirstPassword() {
 // close ends everything in the reverse order of opening. What was acknowledged is kept.
 func (a *appliance) close() error {
 	var errs []error
+	if a.ldap != nil {
+		a.ldap.Close()
+	}
 	if a.engine != nil {
 		errs = append(errs, a.engine.Close())
 	}

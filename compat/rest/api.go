@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -35,6 +36,7 @@ const maxBody = 4 << 20
 type Options struct {
 	Engine  *repository.Engine
 	Access  *access.Service
+	LDAP    *ldap.Service
 	Scripts *scripts.Store
 	Mail    *mail.Service
 	Node    *node.Node
@@ -115,7 +117,11 @@ func betaPath(path string) string {
 	case strings.HasPrefix(rest, "blobstores/file"), strings.HasPrefix(rest, "blobstores/s3"):
 		kind, name, _ := strings.Cut(strings.TrimPrefix(rest, "blobstores/"), "/")
 		return strings.TrimSuffix("beta/blobstores/"+kind+"/"+kind+"/"+name, "/")
-	case strings.HasPrefix(rest, "repositories/{format}/"), strings.HasPrefix(rest, "security/"):
+	case strings.HasPrefix(rest, "repositories/{format}/"):
+		return "beta/" + rest
+	case strings.HasPrefix(rest, ldapPath[len("v1/"):]):
+		return "" // younger than beta
+	case strings.HasPrefix(rest, "security/"):
 		return "beta/" + rest
 	}
 	for _, resource := range []string{"routing-rules", "email", "blobstores"} {
@@ -133,7 +139,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.ldapOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
 	} {
 		all = append(all, resource...)
 	}

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -95,8 +97,16 @@ func newRig(t *testing.T) *rig {
 	})
 	must(err)
 	must(engine.CreateDefaults(ctx, false))
-	users, err := access.Open(ctx, store, &access.Options{
-		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
+	var users *access.Service
+	directory := ldap.New(store, ldap.Options{
+		Sealer: clear{},
+		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+			return users.Change(ctx, event, plan)
+		},
+	})
+	t.Cleanup(directory.Close)
+	users, err = access.Open(ctx, store, &access.Options{
+		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable, Realms: []access.Realm{directory.Realm()},
 		Sleep: func(context.Context, time.Duration) error { return nil },
 		Repositories: func() (refs []access.RepositoryRef) {
 			for _, d := range engine.List() {
@@ -116,7 +126,7 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	s := server.New(server.Options{Blobs: engine})
 	api := New(Options{
-		Engine: engine, Access: users, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
+		Engine: engine, Access: users, LDAP: directory, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
 	})
 	must(api.Mount(s, basic{users}))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/outbound"
 )
 
@@ -17,6 +18,7 @@ const (
 	tagRoles        = "Security management: roles"
 	tagCertificates = "Security: certificates"
 	tagSelectors    = "Content selectors"
+	tagLDAP         = "Security management: LDAP"
 	tagHTTP         = "HTTP"
 )
 
@@ -66,6 +68,7 @@ func (a *API) securityDescriptions() map[string]description {
 		all[key] = d
 	}
 	a.describeConnections(all)
+	describeLDAP(all)
 	return all
 }
 
@@ -92,6 +95,35 @@ func (a *API) describeConnections(all map[string]description) {
 	all["GET v1/http"] = description{tag: tagHTTP, summary: "Read how caches connect", reply: mapOf(anything)}
 	all["PUT v1/http"] = description{tag: tagHTTP, summary: "Set how caches connect", body: taken[httpBody]("HttpSettingsXo")}
 	all["DELETE v1/http"] = description{tag: tagHTTP, summary: "Forget how caches connect"}
+}
+
+// describeLDAP adds what is about LDAP servers.
+func describeLDAP(all map[string]description) {
+	enums := func(m model) model {
+		m = choices(m, "protocol", "LDAP", "LDAPS", "ldap", "ldaps")
+		m = choices(m, "authScheme", string(ldap.SchemeNone), string(ldap.SchemeSimple), string(ldap.SchemeDigestMD5), string(ldap.SchemeCramMD5))
+		return choices(m, "groupType", "STATIC", "DYNAMIC", "static", "dynamic")
+	}
+	read := enums(given("ReadLdapServerXo", func(s ldap.Server) object { return ldapServer(s, 1) }))
+	body := enums(taken[ldapBody]("CreateLdapServerXo"))
+	trial := enums(taken[ldapTrial]("LdapServerTrialXo"))
+	user := given("LdapUserXo", ldapUser)
+	for key, d := range map[string]description{
+		"GET " + ldapPath:                           {summary: "List LDAP servers, in the order in which they are asked", reply: arrayOf(read)},
+		"POST " + ldapPath:                          {summary: "Add an LDAP server", body: body},
+		"GET " + ldapPath + "/{name}":               {summary: "Read an LDAP server", reply: read},
+		"PUT " + ldapPath + "/{name}":               {summary: "Change an LDAP server", body: body},
+		"DELETE " + ldapPath + "/{name}":            {summary: "Remove an LDAP server"},
+		"POST " + ldapPath + "/change-order":        {summary: "Set the order in which LDAP servers are asked", body: arrayOf(textual)},
+		"DELETE " + ldapPath + "/cache":             {summary: "Forget what LDAP servers answered"},
+		"GET " + ldapPath + "/templates":            {summary: "List settings for common directories", reply: arrayOf(given("LdapTemplateXo", ldapTemplate))},
+		"POST " + ldapPath + "/verify-connection":   {summary: "Try to connect with settings", body: trial},
+		"POST " + ldapPath + "/verify-login":        {summary: "Try to sign in with settings", body: trial},
+		"POST " + ldapPath + "/verify-user-mapping": {summary: "Show whom settings find", body: trial, reply: arrayOf(user)},
+	} {
+		d.tag = tagLDAP
+		all[key] = d
+	}
 }
 
 // privilegeMembers are the members of bodies of each type of privileges.

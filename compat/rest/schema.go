@@ -168,6 +168,10 @@ func (d definitions) ofType(t reflect.Type) *schema {
 func (d definitions) ofStruct(t reflect.Type) *schema {
 	s := &schema{Type: "object", Properties: map[string]*schema{}}
 	for f := range t.Fields() {
+		if f.Anonymous {
+			maps.Copy(s.Properties, d.ofStruct(f.Type).Properties)
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue

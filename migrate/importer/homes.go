@@ -45,7 +45,9 @@ func (p *Plan) homeOf(section string) home {
 		}
 	case sectionRoles:
 		return home{
-			func(ctx context.Context, name string) (any, error) { return stateOf(service.Role(ctx, access.SourceLocal, name)) },
+			func(ctx context.Context, name string) (any, error) {
+				return stateOf(service.Role(ctx, access.SourceLocal, name))
+			},
 			func(ctx context.Context, name string) error { return service.DeleteRole(ctx, actor, name) },
 		}
 	case sectionUsers:
