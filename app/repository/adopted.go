@@ -32,6 +32,12 @@ func (e *Engine) adopted(store string) *blob.Store {
 // Adopt stores an asset of another server as Restore does, but leaves its bytes where they lie: ref names them there. Size, SHA-1 and
 // content type have to be known; they are believed until Settle copies the blob.
 func (e *Engine) Adopt(ctx context.Context, repository string, in Restored, ref catalog.BlobRef) (RestoreOutcome, error) {
+	if in.Fresh {
+		outcome, err := e.adoptFresh(ctx, repository, in, ref)
+		if !errors.Is(err, catalog.ErrConflict) {
+			return outcome, err
+		}
+	}
 	r, before, err := e.restorable(ctx, repository, &in)
 	if err != nil {
 		return 0, err
@@ -39,12 +45,38 @@ func (e *Engine) Adopt(ctx context.Context, repository string, in Restored, ref 
 	if before != nil && !before.BlobCreated.Before(in.BlobCreated) && !moved(before.Blob, ref) {
 		return e.retain(ctx, r, in, before)
 	}
-	if _, err := r.blobs(); err != nil { // where the copy goes
+	a, options, err := in.adoptable(r, before, ref)
+	if err != nil {
 		return 0, err
 	}
+	return e.record(ctx, r, a, options)
+}
+
+// adoptFresh is Adopt without looking first; catalog.ErrConflict when there is something.
+func (e *Engine) adoptFresh(ctx context.Context, repository string, in Restored, ref catalog.BlobRef) (RestoreOutcome, error) {
+	r, err := e.holder(repository)
+	if err != nil {
+		return 0, err
+	}
+	in.normalise()
+	a, options, err := in.adoptable(r, nil, ref)
+	if err != nil {
+		return 0, err
+	}
+	options.Fresh = true
+	if a.Created.IsZero() {
+		a.Created = a.BlobCreated
+	}
+	return RestoreNew, r.content.Put(ctx, a, options.PutOptions)
+}
+
+// adoptable makes the record of an asset whose bytes lie elsewhere, and says how it takes the place of the one before.
+func (in *Restored) adoptable(r *repo, before *catalog.Asset, ref catalog.BlobRef) (*catalog.Asset, putAfter, error) {
+	if _, err := r.blobs(); err != nil { // where the copy goes
+		return nil, putAfter{}, err
+	}
 	item := in.item(r)
-	a := in.asset(r, item, ref, blob.Info{Size: in.Size, Digests: in.Digests})
-	return e.record(ctx, r, a, in.options(item, before))
+	return in.asset(r, item, ref, blob.Info{Size: in.Size, Digests: in.Digests}), in.options(item, before), nil
 }
 
 // moved reports whether an adopted blob lies elsewhere now.

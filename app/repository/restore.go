@@ -30,7 +30,9 @@ type Restored struct {
 	Uploader       string
 	UploaderIP     string
 	// Link lets a body that is a file become the blob itself: the caller removes the file once it is restored.
-	Link     bool
+	Link bool
+	// Fresh says that the path is believed to be empty, for Adopt to be quick. It may be wrong.
+	Fresh    bool
 	Origin   string            // identity of the other server, by which RemoveRestored knows what came from it
 	Upstream *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
 
@@ -97,12 +99,9 @@ func (e *Engine) Restore(ctx context.Context, repository string, in Restored, op
 
 // restorable finds the repository of a restored asset, and what it holds at its path; nil for nothing.
 func (e *Engine) restorable(ctx context.Context, repository string, in *Restored) (*repo, *catalog.Asset, error) {
-	r := e.state.Load().find(repository)
-	switch {
-	case r == nil:
-		return nil, nil, errRepositoryNotFound()
-	case r.def.Kind == formats.Proxy:
-		return nil, nil, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
+	r, err := e.holder(repository)
+	if err != nil {
+		return nil, nil, err
 	}
 	in.normalise()
 	before, err := r.content.Asset(ctx, in.Path)
@@ -110,6 +109,18 @@ func (e *Engine) restorable(ctx context.Context, repository string, in *Restored
 		return r, nil, nil
 	}
 	return r, before, err
+}
+
+// holder finds a repository that holds assets of its own.
+func (e *Engine) holder(repository string) (*repo, error) {
+	r := e.state.Load().find(repository)
+	switch {
+	case r == nil:
+		return nil, errRepositoryNotFound()
+	case r.def.Kind == formats.Proxy:
+		return nil, formats.Errorf(formats.Denied, "%s is a proxy and holds nothing of its own", repository)
+	}
+	return r, nil
 }
 
 // retain leaves a blob that is not older in its place.

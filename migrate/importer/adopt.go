@@ -88,6 +88,7 @@ func (r *run) adopting(ctx context.Context) error {
 func (r *run) restore(ctx context.Context, a *inventory.Asset, restored repository.Restored) (outcome repository.RestoreOutcome, adopted bool, err error) {
 	if r.plan.opts.Adopt {
 		if ref, ok := r.plan.adoption.ref(r.plan.source.(inventory.Adoptable), a); ok {
+			restored.Fresh = r.plan.fresh[a.Repository]
 			outcome, err = r.plan.target.Engine.Adopt(ctx, a.Repository, restored, ref)
 			return outcome, true, err
 		}
@@ -130,6 +131,20 @@ func (r *run) settle(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readFresh finds the repositories that hold nothing here yet, and tells whether that is all of them.
+func (p *Plan) readFresh(ctx context.Context) (all bool, err error) {
+	p.fresh, all = make(map[string]bool), true
+	for name := range p.wanted {
+		usage, err := p.target.Engine.HeldUsage(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		p.fresh[name] = usage.Assets == 0
+		all = all && p.fresh[name]
+	}
+	return all, nil
 }
 
 // adoptedBytes is what an earlier adoption left to copy.

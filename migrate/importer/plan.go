@@ -76,6 +76,7 @@ type Plan struct {
 	journal  *journal
 	adoption *adoption // nil when the source's blobs cannot be adopted
 	todo     []*setting
+	fresh    map[string]bool // of them, those that hold nothing here yet
 	wanted   map[string]bool // repositories whose assets come over
 
 	complete  bool             // what is not in the source was deleted there
@@ -193,6 +194,10 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 
 // compareAssets counts what is not here yet.
 func (p *Plan) compareAssets(ctx context.Context) error {
+	if fresh, err := p.readFresh(ctx); err != nil || fresh {
+		p.NewAssets, p.NewBytes = p.Assets, p.Bytes
+		return err
+	}
 	for a, err := range p.source.Assets(ctx) {
 		var problem *inventory.Problem
 		if errors.As(err, &problem) { // the run reports it

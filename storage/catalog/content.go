@@ -17,6 +17,7 @@ type Content struct {
 	id      string
 	parts   partitions
 	state   atomic.Uint64 // version of the row in the registry; 0 when not known
+	recents recents
 }
 
 // ID is the name of the tree.

@@ -28,7 +28,7 @@ func (t *Content) Put(ctx context.Context, a *Asset, opts PutOptions) error {
 		return fmt.Errorf("put %q: %w", a.Path, err)
 	}
 	now := t.catalog.opts.Now()
-	err := t.write(ctx, a.Path, func(w *write, old *Asset) error {
+	err := t.write(ctx, a.Path, opts.Fresh, func(w *write, old *Asset) error {
 		if err := opts.allow(old, a.Version); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (t *Content) Delete(ctx context.Context, path string) error { return t.Dele
 
 // DeleteIf is Delete, but only while the record still has a version, else ErrConflict. Version 0 means any.
 func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) error {
-	err := t.write(ctx, path, func(w *write, old *Asset) error {
+	err := t.write(ctx, path, false, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
@@ -70,7 +70,7 @@ func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) err
 // AddDigests adds digests of a blob to the asset that has it, where the asset lacks them. It is no change of the asset: its times and
 // the change feed stay. ErrConflict when the asset has another blob meanwhile, ErrNotFound when there is none.
 func (t *Content) AddDigests(ctx context.Context, path string, ref BlobRef, d blob.Digests) error {
-	err := t.write(ctx, path, func(w *write, old *Asset) error {
+	err := t.write(ctx, path, false, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
@@ -151,17 +151,14 @@ func validPath(path string) bool {
 }
 
 // write runs attempts until one succeeds: read the present record, let decide choose the change, commit it in one batch.
-func (t *Content) write(ctx context.Context, path string, decide func(*write, *Asset) error, done func(*write)) error {
-	w := &write{t: t, ctx: ctx}
+func (t *Content) write(ctx context.Context, path string, fresh bool, decide func(*write, *Asset) error, done func(*write)) error {
+	w := &write{t: t, ctx: ctx, fresh: fresh}
 	for attempt := range maxAttempts {
 		if attempt == patientAttempts {
 			t.catalog.contended.Lock()
 			defer t.catalog.contended.Unlock()
 		}
-		old, err := t.load(ctx, path)
-		if errors.Is(err, ErrNotFound) {
-			old, err = nil, nil
-		}
+		old, err := w.before(path)
 		if err != nil {
 			return err
 		}
@@ -170,6 +167,10 @@ func (t *Content) write(ctx context.Context, path string, decide func(*write, *A
 			return err
 		}
 		err = w.commit()
+		if w.fresh && err == nil {
+			w.remember()
+		}
+		w.fresh = false
 		t.catalog.cache.forget(cacheKey{t.id, path}) // also when the outcome is unknown
 		if err == nil {
 			done(w)
@@ -201,6 +202,7 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
+	fresh     bool        // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
 	sameBytes bool        // only digests are added, or the place of the blob changes
 	sequence  uint64      // of the attempt: its feed entry, and the number of what it creates
 	creating  *sync.Mutex // held by an attempt that makes a component
@@ -339,7 +341,7 @@ func (w *write) idOp() {
 	key := kv.Key{Partition: w.t.parts.ids, Sort: numberSort(assetLetter, w.present().ID)}
 	switch {
 	case w.old == nil:
-		w.add(kv.PutNew(key, []byte(w.new.Path)))
+		w.add(kv.Put(key, []byte(w.new.Path))) // the feed entry, which is new, has the same number
 	case w.new == nil:
 		w.add(kv.Delete(key))
 	}

@@ -99,9 +99,12 @@ func (w *write) blobOps() error {
 // acquireBlob makes the asset the first or a further one of its blob.
 func (w *write) acquireBlob(a *Asset, owner string) error {
 	home := homeKey(a.Blob)
-	e, err := w.t.catalog.find(w.ctx, home.Partition, home.Sort)
-	if err != nil {
-		return err
+	var e kv.Entry
+	if !w.fresh {
+		var err error
+		if e, err = w.t.catalog.find(w.ctx, home.Partition, home.Sort); err != nil {
+			return err
+		}
 	}
 	if e.Version == 0 {
 		w.add(kv.PutNew(home, blobValue(a.Size, owner)))
@@ -214,6 +217,11 @@ func (w *write) joinComponent(at *Coordinates, join bool) error {
 	sort, _ := coordSort(at)
 	key := kv.Key{Partition: w.t.parts.components, Sort: sort}
 	count := kv.Op{Kind: kv.OpAdd, Key: kv.Key{Partition: w.t.parts.members, Sort: sort}, Delta: 1, If: kv.IfExists}
+	if w.fresh && w.recent(sort) {
+		w.add(count)
+		w.memberOp(sort, w.new.Path, true)
+		return nil
+	}
 	e, err := w.t.catalog.find(w.ctx, key.Partition, key.Sort)
 	if err == nil && e.Version == 0 {
 		// The files of a new component arrive together: one makes it, the others wait and join, instead of all but one failing.

@@ -8,8 +8,8 @@ import (
 	"github.com/syndtr/goleveldb/leveldb"
 )
 
-// hotCounters bounds the counters whose rows are kept in memory between groups.
-const hotCounters = 4096
+// hotRows bounds the rows that are kept in memory between groups.
+const hotRows = 4096
 
 // group is the rows that one frame will change, seen by the conditions of its later batches. All its batches have one version:
 // nobody can have read a row between two of them.
@@ -19,7 +19,8 @@ type group struct {
 	rows   []change
 	at     map[kv.Key]int // positions in rows
 	staged []kv.Entry     // outcomes of the batch being added
-	// Counters of folders and the like change again and again. Only the writer changes rows, so it need not read them again.
+	// Counters of folders and the like change again and again, and each write of a tree asks whether the tree is still there. Only the
+	// writer changes rows, so it need not read them again.
 	hot   map[kv.Key]*kv.Entry
 	batch *leveldb.Batch
 	key   []byte
@@ -77,7 +78,21 @@ func (g *group) current(op *kv.Op) (kv.Entry, error) {
 	if kept, known := g.hot[op.Key]; known {
 		return *kept, nil
 	}
-	return g.index.get(op.Key)
+	row, err := g.index.get(op.Key)
+	if err == nil && op.Kind == kv.OpCheck && !row.IsCount && row.Version != 0 {
+		g.keep(op.Key, kv.Entry{Version: row.Version})
+	}
+	return row, err
+}
+
+// keep remembers a row between groups: a counter, or of another row that conditions ask for its version.
+func (g *group) keep(key kv.Key, row kv.Entry) {
+	if len(g.hot) >= hotRows {
+		clear(g.hot)
+	}
+	k := kv.Key{Partition: strings.Clone(key.Partition), Sort: strings.Clone(key.Sort)} // not the caller's memory
+	row.Sort = k.Sort
+	g.hot[k] = &row
 }
 
 // committed keeps the counters of a group that is in the index now.
@@ -89,14 +104,10 @@ func (g *group) committed() {
 			continue
 		}
 		if kept, known := g.hot[c.key]; known {
-			kept.Counter, kept.Version = c.row.Counter, c.row.Version
+			kept.Counter, kept.IsCount, kept.Version = c.row.Counter, true, c.row.Version
 			continue
 		}
-		if len(g.hot) >= hotCounters {
-			clear(g.hot)
-		}
-		k := kv.Key{Partition: strings.Clone(c.key.Partition), Sort: strings.Clone(c.key.Sort)} // not the caller's memory
-		g.hot[k] = &kv.Entry{Sort: k.Sort, Counter: c.row.Counter, IsCount: true, Version: c.row.Version}
+		g.keep(c.key, kv.Entry{Counter: c.row.Counter, IsCount: true, Version: c.row.Version})
 	}
 }
 
