@@ -194,7 +194,7 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 
 // compareAssets counts what is not here yet.
 func (p *Plan) compareAssets(ctx context.Context) error {
-	if fresh, err := p.readFresh(ctx); err != nil || fresh {
+	if fresh, err := p.readFresh(ctx); err != nil || fresh && p.Assets > 0 { // the source has counted them
 		p.NewAssets, p.NewBytes = p.Assets, p.Bytes
 		return err
 	}
