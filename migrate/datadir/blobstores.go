@@ -1,11 +1,13 @@
 package datadir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,10 +54,11 @@ func (d *Directory) readBlobStores(ctx context.Context, inv *inventory.Inventory
 			}
 		case typeGroup:
 			store.members = attributes.object("group").list("members")
-			found.Type, found.Attributes = "group", map[string]string{
-				"members": strings.Join(store.members, ","), "fillPolicy": attributes.object("group").text("fillPolicy"),
+			found.Type, found.Members = repository.BlobStoreGroup, store.members
+			found.FillPolicy = repository.FillFirst
+			if attributes.object("group").text("fillPolicy") == string(repository.FillRoundRobin) {
+				found.FillPolicy = repository.FillRoundRobin
 			}
-			found.Note = "its members' blobs are all found; a group is kept but not served yet: repositories in it use its first member that is a folder"
 		default:
 			found.Type, found.Attributes = strings.ToLower(kind), d.storeSettings(kind, name, r, inv)
 			found.Note = fmt.Sprintf("its settings are kept; its blobs stay where they are until this server can use blob stores of type %s, "+
@@ -65,15 +68,38 @@ func (d *Directory) readBlobStores(ctx context.Context, inv *inventory.Inventory
 		inv.BlobStores = append(inv.BlobStores, found)
 	}
 	d.resolveGroups()
+	inv.BlobStores = slices.DeleteFunc(inv.BlobStores, func(b inventory.BlobStore) bool {
+		here := d.stores[b.Name].here
+		if here != b.Name {
+			inv.Notes = append(inv.Notes, fmt.Sprintf("The group of blob stores %s does not come over: its members are none, groups or those of another group. "+
+				"Repositories in it use its first folder.", b.Name))
+		}
+		return here != b.Name
+	})
+	slices.SortStableFunc(inv.BlobStores, func(a, b inventory.BlobStore) int { // members before groups
+		return cmp.Compare(len(a.Members), len(b.Members))
+	})
 	return nil
 }
 
-// resolveGroups finds the member that takes a group's blobs here: equal bytes are kept once whichever it is.
+// resolveGroups finds which stores take the blobs of groups here: the group itself, or, when there cannot be such a group here, its first
+// folder.
 func (d *Directory) resolveGroups() {
+	groups := make(map[string]int) // how many have a store among their members
+	for _, s := range d.stores {
+		for _, member := range s.members {
+			groups[member]++
+		}
+	}
 	for name, s := range d.stores {
-		if s.kind != typeGroup {
+		alien := func(member string) bool {
+			m, ok := d.stores[member]
+			return !ok || m.kind == typeGroup || groups[member] > 1
+		}
+		if s.kind != typeGroup || len(s.members) > 0 && !slices.ContainsFunc(s.members, alien) {
 			continue
 		}
+		s.here = "" // nothing can
 		for _, leaf := range d.leaves(name) {
 			if leaf.kind == typeFile {
 				s.here = leaf.here

@@ -18,7 +18,8 @@ func TestGroup(t *testing.T) {
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
 	d := &Directory{stores: map[string]blobStore{
 		"first": {kind: typeFile, dir: first, here: "first"}, "second": {kind: typeFile, dir: second, here: "second"}, "bucket": {kind: "S3", here: "bucket"},
-		"group":  {kind: typeGroup, members: []string{"first", "second", "group"}, here: "group"},
+		"group": {kind: typeGroup, members: []string{"first", "second", "group"}, here: "group"},
+		"third": {kind: typeFile, dir: filepath.Join(dir, "third"), here: "third"}, "pair": {kind: typeGroup, members: []string{"third"}, here: "pair"},
 		"outer":  {kind: typeGroup, members: []string{"bucket", "group", "gone"}, here: "outer"},
 		"clouds": {kind: typeGroup, members: []string{"bucket"}, here: "clouds"}, "empty": {kind: typeGroup, here: "empty"},
 	}}
@@ -46,8 +47,10 @@ func TestGroup(t *testing.T) {
 	if _, err := d.find(blobRef{store: "outer", id: id}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "member of type S3") {
 		t.Errorf("in a group with a bucket: %v", err)
 	}
-	if d.stores["outer"].here != "first" || d.stores["clouds"].here != "clouds" {
-		t.Errorf("blobs go to %s and %s", d.stores["outer"].here, d.stores["clouds"].here)
+	for name, want := range map[string]string{"group": "first", "outer": "first", "clouds": "", "empty": "", "pair": "pair", "third": "third"} {
+		if got := d.stores[name].here; got != want {
+			t.Errorf("blobs of %s go to %q; want %q", name, got, want)
+		}
 	}
 	if folders := d.Folders(); !slices.Equal(folders["outer"], []string{first, second}) || len(folders["clouds"]) != 0 || len(folders["second"]) != 1 {
 		t.Errorf("folders %v", folders)

@@ -83,7 +83,7 @@ func (d *Directory) repository(r *row) inventory.Repository {
 	def.BlobStore, def.Strict = storage.text("blobStoreName"), storage.flag("strictContentTypeValidation")
 	if s, ok := d.stores[def.BlobStore]; !ok {
 		found.Note = fmt.Sprintf("its blob store %s does not exist", def.BlobStore)
-	} else if s.here != def.BlobStore {
+	} else if s.here != def.BlobStore && s.here != "" {
 		found.Note = fmt.Sprintf("moves from the group of blob stores %s to its member %s", def.BlobStore, s.here)
 		def.BlobStore = s.here
 	}

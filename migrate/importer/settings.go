@@ -66,14 +66,14 @@ func (p *Plan) blobStores(inv *inventory.Inventory) []*setting {
 	var all []*setting
 	for _, b := range inv.BlobStores {
 		all = append(all, &setting{
-			section: sectionBlobStores, name: b.Name, content: b.BlobStore, kept: b.Type != repository.BlobStoreFile,
+			section: sectionBlobStores, name: b.Name, content: b.BlobStore, kept: b.Type != repository.BlobStoreFile && b.Type != repository.BlobStoreGroup,
 			write: func(ctx context.Context) error { return p.writeBlobStore(ctx, b.BlobStore) },
 		})
 	}
 	return all
 }
 
-// writeBlobStore makes a blob store. Of one that is there only the quota changes: its folder is in use.
+// writeBlobStore makes a blob store. The folder of one that is there stays: it is in use.
 func (p *Plan) writeBlobStore(ctx context.Context, b repository.BlobStore) error {
 	if b.Quota != nil && b.Quota.Limit <= 0 {
 		b.Quota = nil
@@ -88,7 +88,7 @@ func (p *Plan) writeBlobStore(ctx context.Context, b repository.BlobStore) error
 	if present.Type != b.Type {
 		return fmt.Errorf("is a blob store of type %s here, and %s there", present.Type, b.Type)
 	}
-	present.Quota, present.Attributes = b.Quota, b.Attributes
+	present.Quota, present.Attributes, present.Members, present.FillPolicy = b.Quota, b.Attributes, b.Members, b.FillPolicy
 	return p.target.Engine.UpdateBlobStore(ctx, present)
 }
 
@@ -212,6 +212,13 @@ func sections(all []*setting) []Section {
 // usable tells whether a blob store can hold content here.
 func usable(inv *inventory.Inventory, engine *repository.Engine, name string) error {
 	for _, b := range inv.BlobStores {
+		if b.Name == name && b.Type == repository.BlobStoreGroup {
+			is := func(member string) bool { return usable(inv, engine, member) == nil }
+			if slices.ContainsFunc(b.Members, is) {
+				return nil
+			}
+			return fmt.Errorf("no member of the group of blob stores %s can be used: its content stays where it is", name)
+		}
 		if b.Name == name && b.Type != repository.BlobStoreFile {
 			return fmt.Errorf("blob stores of type %s are not served yet: its content stays where it is", b.Type)
 		}

@@ -76,7 +76,7 @@ func (c *comparison) blobStores(inv *inventory.Inventory) (int, error) {
 			c.differ("blob store", there.Name, "is not here")
 			continue
 		}
-		here.Path = there.Path // its folder is this server's own affair
+		here.Path, here.Label = there.Path, there.Label // its folder is this server's own affair
 		c.same("blob store", there.Name, there.BlobStore, here)
 	}
 	return len(inv.BlobStores), nil
