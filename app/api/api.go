@@ -19,6 +19,7 @@ import (
 	"entrepot/app/node"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
+	"entrepot/app/search"
 	"entrepot/app/server"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
@@ -37,6 +38,7 @@ type Options struct {
 	Resources *resource.Resources
 	Audit     *audit.Log
 	Node      *node.Node
+	Search    *search.Index
 	Trees     *catalog.Catalog
 	Version   string // of this program
 	// Health tells whether records and blobs can be read and written; nil means always.
@@ -60,6 +62,8 @@ type API struct {
 	roles        kind[resource.Role]
 	privileges   kind[resource.Privilege]
 	selectors    kind[resource.Selector]
+	certificates kind[resource.Certificate]
+	capabilities kind[resource.Capability]
 }
 
 // New makes the API.
@@ -81,6 +85,8 @@ func New(o Options) *API {
 	a.roles = kind[resource.Role]{Set: o.Resources.Roles()}
 	a.privileges = kind[resource.Privilege]{Set: o.Resources.Privileges()}
 	a.selectors = kind[resource.Selector]{Set: o.Resources.Selectors()}
+	a.certificates = kind[resource.Certificate]{Set: o.Resources.Certificates()}
+	a.capabilities = kind[resource.Capability]{Set: o.Resources.Capabilities()}
 	return a
 }
 
@@ -98,7 +104,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

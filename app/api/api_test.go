@@ -16,9 +16,13 @@ import (
 	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/app/node"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
+	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -97,12 +101,19 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	id, err := node.Open(ctx, store, node.Options{})
 	must(err)
+	out, err := outbound.Open(ctx, store, outbound.Options{Audit: log, Sealer: clear{}})
+	must(err)
+	certificates, err := trust.Open(ctx, store, trust.Options{Audit: log})
+	must(err)
+	switches, err := settings.Open(ctx, store, settings.Options{Audit: log, Sealer: clear{}})
+	must(err)
 	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
 		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
 	}})
 	api := New(Options{
-		Engine: engine, Access: users, Audit: log, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Audit: log, Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
+		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
+			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches,
+			Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
 		}),
 	})
 	must(api.Mount(s, headerOnly{users}))

@@ -68,7 +68,7 @@ func TestConfiguration(t *testing.T) {
 		t.Errorf("the cache is %+v", d)
 	}
 	export := r.do(admin, "GET", "configuration", "", "Accept: application/yaml")
-	if strings.Contains(export.body, "hush") || strings.Contains(export.body, "id: nx-admin") || !strings.HasPrefix(export.body, "version: 1\nblobStores:\n  - name: default\n") {
+	if strings.Contains(export.body, "hush") || strings.Contains(export.body, "id: nx-admin") || !strings.HasPrefix(export.body, "version: 1\n") || !strings.Contains(export.body, "\nblobStores:\n  - name: default\n") {
 		t.Errorf("export: %s", export.body)
 	}
 	if got := r.do(admin, "PUT", "configuration?prune=true", export.body, yamlType); got.body != nothing {

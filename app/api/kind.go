@@ -342,3 +342,17 @@ func storeValue[T any](c *call, v *resource.Value[T], make func(context.Context,
 	}
 	return tagged(http.StatusOK, after)
 }
+
+// clearValue forgets a document that there is one of.
+func clearValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
+	c.api.changes.Lock()
+	defer c.api.changes.Unlock()
+	before, err := v.Get(c.Context())
+	if err == nil {
+		err = c.precondition(before)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return empty(), v.Clear(c.Context(), c.actor())
+}

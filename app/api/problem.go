@@ -10,7 +10,9 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
+	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/trust"
 	"entrepot/formats"
 )
 
@@ -92,6 +94,12 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 		return Problem{Status: own.Status, Detail: own.Message}, own.Header
 	case errors.As(err, &refused):
 		return formatsProblem(r, refused)
+	case errors.Is(err, trust.ErrNotFound):
+		return Problem{Status: http.StatusNotFound, Detail: "There is no such certificate"}, nil
+	case errors.Is(err, trust.ErrExists):
+		return Problem{Status: http.StatusConflict, Detail: "The certificate is trusted already"}, nil
+	case errors.Is(err, trust.ErrInvalid):
+		return Problem{Status: http.StatusUnprocessableEntity, Detail: "This is no certificate", Errors: []Invalid{{"#/pem", "must be a certificate in PEM form"}}}, nil
 	case errors.Is(err, repository.ErrChanged):
 		return Problem{Status: http.StatusConflict, Detail: "Somebody else changed this meanwhile"}, nil
 	}
@@ -105,7 +113,7 @@ func unauthenticated(detail string) (Problem, http.Header) {
 
 // spelled gives the names of members of documents for those that the domain has other names for.
 var spelled = map[string]string{
-	"userId": "id", "emailAddress": "email", "contentSelector": "selector", "scriptName": "script", "realmName": "realm", "fromAddress": "from",
+	"userId": "id", "emailAddress": "email", "contentSelector": "selector", "scriptName": "script", "realmName": "realm", "fromAddress": "from", "typeId": "type", "userAgent": "userAgentSuffix",
 }
 
 // pointer makes a JSON pointer of a field such as "upstream.connection.retries" or "matchers[0]".
@@ -160,7 +168,7 @@ func formatsProblem(r *server.Request, e *formats.Error) (Problem, http.Header) 
 		e = &formats.Error{Message: "The caller lacks the permission for this"}
 	case e.Kind == formats.MethodNotAllowed:
 		header = http.Header{"Allow": {strings.Join(e.Allow, ", ")}}
-	case errors.Is(e, repository.ErrBadToken):
+	case errors.Is(e, repository.ErrBadToken), errors.Is(e, search.ErrBadCursor):
 		status = http.StatusBadRequest
 	case e.Kind == formats.NotFound && e.Message == "":
 		e = &formats.Error{Message: "There is nothing at this address"}

@@ -19,6 +19,7 @@ func (a *API) settingsOperations() []operation {
 		{method: http.MethodGet, path: "settings/email", access: read, run: a.getEmail},
 		{method: http.MethodPut, path: "settings/email", access: update, run: a.putEmail},
 		{method: http.MethodPatch, path: "settings/email", access: update, run: a.patchEmail},
+		{method: http.MethodDelete, path: "settings/email", access: update, run: a.deleteEmail},
 	}
 }
 
@@ -177,4 +178,20 @@ func (a *API) putEmail(c *call) (*formats.Response, error) { return putValue(c, 
 //	@Router			/settings/email [patch]
 func (a *API) patchEmail(c *call) (*formats.Response, error) {
 	return patchValue(c, a.Resources.Email())
+}
+
+// deleteEmail forgets how mail leaves the server.
+//
+//	@Summary		Forget how mail leaves the server
+//	@Description	Needs nexus:settings:update.
+//	@Tags			settings
+//	@Param			If-Match	header	string	false	"tag of the document as it was seen"
+//	@Success		204
+//	@Failure		401	{object}	Problem
+//	@Failure		403	{object}	Problem
+//	@Failure		412	{object}	Problem
+//	@Failure		503	{object}	Problem
+//	@Router			/settings/email [delete]
+func (a *API) deleteEmail(c *call) (*formats.Response, error) {
+	return clearValue(c, a.Resources.Email())
 }

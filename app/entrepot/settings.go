@@ -11,7 +11,7 @@ import (
 
 // openSettings opens the capabilities and puts in force what they say.
 func (a *appliance) openSettings(ctx context.Context) (err error) {
-	a.settings, err = settings.Open(ctx, a.store, settings.Options{Sealer: a.sealer, Writable: a.engine.Writable, Changed: a.settingsChanged})
+	a.settings, err = settings.Open(ctx, a.store, settings.Options{Sealer: a.sealer, Writable: a.engine.Writable, Audit: a.audit, Changed: a.settingsChanged})
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,21 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/audit"
 	"entrepot/app/mail"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
+	"entrepot/app/settings"
+	"entrepot/app/trust"
 )
 
 // Options are the domains behind the documents. All are required.
 type Options struct {
-	Engine *repository.Engine
-	Access *access.Service
-	Mail   *mail.Service
-	Audit  *audit.Log
+	Engine   *repository.Engine
+	Access   *access.Service
+	Mail     *mail.Service
+	Audit    *audit.Log
+	Outbound *outbound.Service
+	Trust    *trust.Store
+	Settings *settings.Settings
 }
 
 // Resources gives the documents of a server. Its methods may be called from many goroutines.
@@ -54,6 +60,7 @@ type Value[T any] struct {
 	Blank  func() T
 	Get    func(ctx context.Context) (T, error)
 	Put    func(ctx context.Context, actor access.Actor, doc T) error
-	Settle func(ctx context.Context, doc *T) error // as in Set
-	Unset  func(*T) bool                           // reports that nobody set it yet, so that a configuration file leaves it out; nil means never
+	Clear  func(ctx context.Context, actor access.Actor) error // nil when it cannot be forgotten
+	Settle func(ctx context.Context, doc *T) error             // as in Set
+	Unset  func(*T) bool                                       // reports that nobody set it yet, so that a configuration file leaves it out; nil means never
 }

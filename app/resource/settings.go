@@ -105,6 +105,7 @@ func (r *Resources) Email() *Value[Email] {
 				CheckName: doc.CheckServerName, TrustStore: doc.UseTrustStore,
 			})
 		},
+		Clear: func(ctx context.Context, _ access.Actor) error { return r.Mail.Clear(ctx) },
 		Settle: func(ctx context.Context, doc *Email) error {
 			stored, _, err := r.Mail.Settings(ctx)
 			doc.Password = doc.Password.unlike(string(stored.Password))

@@ -13,7 +13,9 @@ import (
 type BlobStore struct {
 	Name       string            `json:"name" example:"default"`
 	Type       string            `json:"type" default:"file"`
-	Path       string            `json:"path,omitempty"` // file: absolute, or below the folder "blobs" of the server's data
+	Path       string            `json:"path,omitempty"`                                       // file: absolute, or below the folder "blobs" of the server's data
+	Members    []string          `json:"members,omitempty"`                                    // group: names of blob stores
+	FillPolicy string            `json:"fillPolicy,omitempty" enums:"roundRobin,writeToFirst"` // group: which member takes a new blob
 	Quota      *Quota            `json:"quota,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"` // settings of other types; secrets among them are never shown
 }
@@ -33,6 +35,9 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 		Fill: func(b *BlobStore) {
 			if b.Path == "" && b.Type == repository.BlobStoreFile {
 				b.Path = b.Name
+			}
+			if b.FillPolicy == "" && b.Type == repository.BlobStoreGroup {
+				b.FillPolicy = string(repository.FillRoundRobin)
 			}
 		},
 		List: func(context.Context) ([]BlobStore, error) {
@@ -62,6 +67,7 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 		Delete: func(ctx context.Context, _ access.Actor, name string) error {
 			return r.Engine.DeleteBlobStore(ctx, name)
 		},
+		Needs: func(b *BlobStore) []string { return b.Members },
 		Settle: func(_ context.Context, b *BlobStore) error {
 			stored, err := r.Engine.BlobStore(b.Name)
 			for name, value := range b.Attributes {
@@ -90,7 +96,7 @@ func SecretAttribute(name string) bool {
 }
 
 func blobStoreOf(b repository.BlobStore) BlobStore {
-	doc := BlobStore{Name: b.Name, Type: b.Type, Path: b.Path}
+	doc := BlobStore{Name: b.Name, Type: b.Type, Path: b.Path, Members: b.Members, FillPolicy: string(b.FillPolicy)}
 	if b.Quota != nil {
 		doc.Quota = &Quota{b.Quota.Type, b.Quota.Limit}
 	}
@@ -108,7 +114,9 @@ func blobStoreOf(b repository.BlobStore) BlobStore {
 
 // definition gives what the engine is to keep in the place of before.
 func (b *BlobStore) definition(before repository.BlobStore) repository.BlobStore {
-	next := repository.BlobStore{Name: b.Name, Type: b.Type, Path: b.Path}
+	next := repository.BlobStore{
+		Name: b.Name, Type: b.Type, Path: b.Path, Members: b.Members, FillPolicy: repository.FillPolicy(b.FillPolicy), Label: before.Label,
+	}
 	if b.Quota != nil {
 		next.Quota = &repository.SoftQuota{Type: b.Quota.Type, Limit: b.Quota.Limit}
 	}

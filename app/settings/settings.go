@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 )
@@ -72,7 +73,8 @@ type Effect struct {
 // Options of Settings. Sealer is required; of the others the zero value means the documented default.
 type Options struct {
 	Sealer   Sealer
-	Writable func() error // refuses changes while the server takes none; default never
+	Writable func() error   // refuses changes while the server takes none; default never
+	Audit    audit.Recorder // is told about changes; default nobody
 	// Changed is told after each change what was in force before it and what is now; default nothing.
 	Changed func(ctx context.Context, before, now Effect) error
 }
@@ -197,7 +199,11 @@ func (s *Settings) Create(ctx context.Context, c Capability) (Capability, error)
 				return formats.Errorf(formats.Denied, "There is a capability of type %s already", c.Type)
 			}
 		}
-		return s.put(ctx, c, kv.PutNew)
+		if err := s.put(ctx, c, kv.PutNew); err != nil {
+			return err
+		}
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.create", Object: c.Type, After: c})
+		return nil
 	})
 }
 
@@ -222,7 +228,11 @@ func (s *Settings) Update(ctx context.Context, c Capability) (Capability, error)
 			secrets[id] = secret
 		}
 		c.Secrets = secrets
-		return s.put(ctx, c, kv.Put)
+		if err := s.put(ctx, c, kv.Put); err != nil {
+			return err
+		}
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.update", Object: c.Type, Before: before, After: c})
+		return nil
 	})
 }
 
@@ -248,12 +258,14 @@ func (s *Settings) Import(ctx context.Context, c Capability) error {
 // Delete removes a capability.
 func (s *Settings) Delete(ctx context.Context, id string) error {
 	return s.change(ctx, func() error {
-		if _, err := s.Capability(ctx, id); err != nil {
+		before, err := s.Capability(ctx, id)
+		if err != nil {
 			return err
 		}
 		if err := s.store.Apply(ctx, kv.Delete(key(id))); err != nil {
 			return fmt.Errorf("settings: delete capability: %w", err)
 		}
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.delete", Object: before.Type, Before: before})
 		return nil
 	})
 }
