@@ -8,6 +8,8 @@ wanted=(
 	"nginx nginx-light"
 	"wrk wrk"
 	"chromium chromium"
+	"slapd slapd"
+	"ldapadd ldap-utils"
 	"mkfs.xfs xfsprogs"
 )
 missing=()
