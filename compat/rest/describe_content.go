@@ -171,7 +171,9 @@ func clientSchema(d definitions, format string) *schema {
 	}
 	s := d.ofStruct(reflect.TypeFor[httpClientBody]())
 	auth := taken[authenticationBody]("HttpClientConnectionAuthenticationAttributes"+suffix, without...)
-	s.Properties["authentication"] = choices(auth, "type", "username", "ntlm", "bearerToken")(d)
+	ref := choices(auth, "type", "username", "ntlm", "bearerToken")(d)
+	ref.Nullable = true
+	s.Properties["authentication"] = ref
 	return d.add("HttpClientAttributes"+clientSuffix, s)
 }
 
@@ -184,7 +186,7 @@ func groupSchema(d definitions, format string) *schema {
 
 // addSections adds the sections of a format.
 func addSections(d definitions, s *schema, format string, kind formats.Kind, own []repository.Setting) {
-	parts := map[string]*schema{}
+	parts, unset := map[string]*schema{}, map[string]bool{}
 	for _, section := range sections[format] {
 		if !slices.Contains(section.kinds, kind) {
 			continue
@@ -194,6 +196,7 @@ func addSections(d definitions, s *schema, format string, kind formats.Kind, own
 			part = &schema{Type: "object", Properties: map[string]*schema{}}
 			parts[section.name] = part
 		}
+		unset[section.name] = section.show == showSigned
 		if section.required && !slices.Contains(s.Required, section.name) {
 			s.Required = append(s.Required, section.name)
 		}
@@ -204,7 +207,9 @@ func addSections(d definitions, s *schema, format string, kind formats.Kind, own
 		}
 	}
 	for name, part := range parts {
-		s.Properties[name] = d.add(sectionWord(name, kind), part)
+		ref := d.add(sectionWord(name, kind), part)
+		ref.Nullable = unset[name]
+		s.Properties[name] = ref
 	}
 }
 

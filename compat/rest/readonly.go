@@ -21,12 +21,8 @@ func (a *API) readOnlyOperations() []operation {
 // readOnlyState is for every caller that is known; a caller without credentials is, as long as anonymous access is on. Why the server
 // is frozen is for those who may read its settings.
 func (a *API) readOnlyState(c *call) (any, error) {
-	anonymous, err := a.access.Anonymous(c.Context())
-	if err != nil {
+	if err := c.known(); err != nil {
 		return nil, err
-	}
-	if c.subject.Anonymous() && !anonymous.Enabled {
-		return nil, forbidden()
 	}
 	frozen, reason := a.engine.Frozen(), ""
 	if frozen != nil && permits(c.subject, "nexus:settings:read") {
@@ -36,6 +32,18 @@ func (a *API) readOnlyState(c *call) (any, error) {
 		}
 	}
 	return object{{"summaryReason", reason}, {"systemInitiated", frozen != nil && frozen.System}, {"frozen", frozen != nil}}, nil
+}
+
+// known is an error for callers without credentials while anonymous access is off.
+func (c *call) known() error {
+	anonymous, err := c.api.access.Anonymous(c.Context())
+	if err != nil {
+		return err
+	}
+	if c.subject.Anonymous() && !anonymous.Enabled {
+		return forbidden()
+	}
+	return nil
 }
 
 // permits reports whether a subject has an application permission.

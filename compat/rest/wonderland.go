@@ -15,7 +15,7 @@ import (
 // may do.
 func (a *API) wonderlandOperations() []operation {
 	return []operation{
-		{method: http.MethodGet, path: "wonderland/status", access: server.Public(), produces: mediaAny, run: a.wonderlandStatus},
+		{method: http.MethodGet, path: "wonderland/status", access: server.Content(), produces: mediaAny, run: a.wonderlandStatus},
 		{method: http.MethodGet, path: "wonderland/settings", access: server.Public(), run: wonderlandSettings},
 		{method: http.MethodPost, path: "wonderland/authenticate", access: server.Content(), consumes: mediaJSON, produces: mediaAny, run: a.authenticate},
 	}
@@ -39,6 +39,9 @@ func xmlOrJSON(c *call, header http.Header, xml string, json object) (any, error
 
 // wonderlandStatus tells the claimed version.
 func (a *API) wonderlandStatus(c *call) (any, error) {
+	if err := c.known(); err != nil {
+		return nil, err
+	}
 	xml := "<status><edition>" + html.EscapeString(a.Edition) + "</edition><version>" + html.EscapeString(a.Version) + "</version></status>"
 	return xmlOrJSON(c, http.Header{}, xml, object{{"edition", a.Edition}, {"version", a.Version}})
 }
