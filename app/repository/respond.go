@@ -44,10 +44,10 @@ func assetRepresentation(a *catalog.Asset) representation {
 	return rep
 }
 
-// respondAsset answers a GET or HEAD with a stored asset and remembers the download.
+// respondAsset answers a GET or HEAD with a stored asset and remembers the download, unless the server is read-only.
 func (e *Engine) respondAsset(x *exchange, a *catalog.Asset) (*formats.Response, error) {
 	resp, err := x.respond(e.answers.get(x, a))
-	if err == nil && x.get {
+	if err == nil && x.get && e.frozen.Load() == nil {
 		x.content.Touch(a.Path, e.now())
 	}
 	return resp, err

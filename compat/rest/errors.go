@@ -82,6 +82,14 @@ func (f face) Lines(r *server.Request, status int) []server.Line {
 
 // Error gives the answer to an error. It is the only place that maps errors to HTTP here.
 func (f face) Error(r *server.Request, err error) *formats.Response {
+	resp := f.answer(r, err)
+	if resp.Status == http.StatusInternalServerError {
+		resp.Reason = "Server Error" // as the old server says it
+	}
+	return resp
+}
+
+func (f face) answer(r *server.Request, err error) *formats.Response {
 	var list violations
 	var said *message
 	var fields formats.FieldErrors
