@@ -21,7 +21,7 @@ const (
 )
 
 func (a *API) storeDescriptions() map[string]description {
-	quota := choices(taken[quotaBody]("BlobStoreApiSoftQuota"), "type", repository.QuotaRemaining, repository.QuotaUsed)
+	quota := nullableRef(choices(taken[quotaBody]("BlobStoreApiSoftQuota"), "type", repository.QuotaRemaining, repository.QuotaUsed))
 	store := literal("GenericBlobStoreApiResponse", object{
 		{"softQuota", quota}, {"name", ""}, {"type", ""}, {"unavailable", false}, {"blobCount", int64(0)}, {"totalSizeInBytes", int64(0)},
 		{"availableSpaceInBytes", int64(0)},

@@ -108,6 +108,15 @@ func nullable(m model, members ...string) model {
 	})
 }
 
+// nullableRef is a member that may be null.
+func nullableRef(m model) model {
+	return func(d definitions) *schema {
+		s := *m(d)
+		s.Nullable = true
+		return &s
+	}
+}
+
 // choices says which texts a member of a definition may have.
 func choices(m model, member string, texts ...string) model {
 	return refine(m, func(s *schema) {
