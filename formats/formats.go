@@ -156,6 +156,18 @@ type Rebuilder interface {
 	Rebuild(ctx context.Context, r Repository, path string, src Source) ([]*Document, error)
 }
 
+// Releaser tells versions under development from released ones, for policies that treat them differently.
+type Releaser interface {
+	// Prerelease reports whether a component is a version under development.
+	Prerelease(c *catalog.Component) bool
+}
+
+// VersionOrderer knows the order of versions.
+type VersionOrderer interface {
+	// CompareVersions is negative when a is older than b, positive when it is newer, and 0 only when they are the same text.
+	CompareVersions(a, b string) int
+}
+
 // Uploader takes components from a form: the REST API's upload or the user interface. Documents that tell of the components, see
 // Rebuilder, are made anew after an upload.
 type Uploader interface {

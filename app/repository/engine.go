@@ -40,6 +40,10 @@ type Options struct {
 	FreeSpace func(d BlobStore) (int64, error)
 
 	Audit    audit.Recorder    // is told about changes of definitions; default nobody
+	// CleanupFormat gives the format that a cleanup policy is made for, AnyFormat for all; false for a policy that there is not. Nil
+	// means that there are no policies.
+	CleanupFormat func(policy string) (format string, known bool)
+
 	Upstream *upstream.Options // for the HTTP clients of caches; its Now is replaced by the engine's
 	Now      func() time.Time  // default time.Now
 	Logger   *slog.Logger      // default discards

@@ -48,6 +48,9 @@ func (e *Engine) check(s *state, before *repo, d *Definition) error {
 	if len(p.list) > 0 {
 		return p.list
 	}
+	if err := e.checkCleanup(d); err != nil {
+		return err
+	}
 	if taken := s.find(d.Name); before == nil && taken != nil {
 		return &formats.Error{Kind: formats.Denied, Message: "Name is already used, must be unique (ignoring case)", Err: ErrExists}
 	}

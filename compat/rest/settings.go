@@ -170,6 +170,8 @@ func fieldID(field string) string {
 		return "HelperBean.memberNames"
 	case "upstream.url":
 		return "ProxyConfig.attributes[proxy].remoteUrl"
+	case "cleanup":
+		return "HelperBean.cleanup"
 	case "upstream.authentication.preemptive":
 		return "HelperBean.attributes.httpclient.authentication.preemptive"
 	}

@@ -1,0 +1,124 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"entrepot/formats"
+	"entrepot/storage/catalog"
+)
+
+// Pruner removes components of one repository for tasks, which act without a subject. Documents that tell of what was removed are made
+// anew now and then, and by Flush at the end. It is used by one goroutine.
+type Pruner struct {
+	engine     *Engine
+	repository string
+	told       derived
+}
+
+// pruneFlush is how many documents wait to be made anew.
+const pruneFlush = 200
+
+// Pruner gives a pruner of a repository.
+func (e *Engine) Pruner(repository string) *Pruner { return &Pruner{engine: e, repository: repository} }
+
+// Remove removes a component as it was seen: when one of its assets has changed since, nothing more of it goes, and it reports false.
+// It refuses while the server is frozen.
+func (p *Pruner) Remove(ctx context.Context, c *catalog.Component, assets []*catalog.Asset) (bool, error) {
+	r := p.engine.state.Load().find(p.repository)
+	if r == nil {
+		return false, errRepositoryNotFound()
+	}
+	if err := p.engine.writable(); err != nil {
+		return false, err
+	}
+	p.told.add(r, c)
+	for _, a := range assets {
+		err := r.content.DeleteIf(ctx, a.Path, a.Version)
+		switch {
+		case errors.Is(err, catalog.ErrConflict):
+			return false, nil
+		case err != nil && !errors.Is(err, catalog.ErrNotFound):
+			return false, err
+		}
+	}
+	if len(p.told) < pruneFlush {
+		return true, nil
+	}
+	return true, p.Flush(ctx)
+}
+
+// Flush makes the documents anew that tell of what was removed.
+func (p *Pruner) Flush(ctx context.Context) error {
+	r := p.engine.state.Load().find(p.repository)
+	if r == nil {
+		return nil
+	}
+	told := p.told
+	p.told = nil
+	return p.engine.rebuildAll(ctx, r, told, false)
+}
+
+// CleanupUsers gives the names of the repositories that a cleanup policy is assigned to.
+func (e *Engine) CleanupUsers(policy string) []string {
+	var users []string
+	for _, r := range e.state.Load().ordered {
+		if slices.Contains(r.def.Cleanup, policy) {
+			users = append(users, r.def.Name)
+		}
+	}
+	return users
+}
+
+// WithdrawCleanup takes a cleanup policy away from all repositories.
+func (e *Engine) WithdrawCleanup(ctx context.Context, policy, actor string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.writable(); err != nil {
+		return err
+	}
+	for _, name := range e.CleanupUsers(policy) {
+		r := e.state.Load().find(name)
+		d := r.def
+		d.Cleanup = slices.DeleteFunc(slices.Clone(d.Cleanup), func(p string) bool { return p == policy })
+		if len(d.Cleanup) == 0 {
+			d.Cleanup = nil
+		}
+		if err := e.replace(ctx, r, d); err != nil {
+			return err
+		}
+		e.log.Info("cleanup policy withdrawn from repository", "repository", name, "policy", policy, "user", actor)
+	}
+	return nil
+}
+
+// checkCleanup refuses policies that are made for another format. Names of policies that do not exist (yet) may be assigned.
+func (e *Engine) checkCleanup(d *Definition) error {
+	if e.opts.CleanupFormat == nil {
+		return nil
+	}
+	for _, policy := range d.Cleanup {
+		if format, known := e.opts.CleanupFormat(policy); known && format != d.Format && format != AnyFormat {
+			return formats.FieldErrors{{Field: "cleanup", Message: fmt.Sprintf(
+				"Repository %s is of format type %s, unable to assign cleanup policy %s of format type %s", d.Name, d.Format, policy, format)}}
+		}
+	}
+	return nil
+}
+
+// AnyFormat is the format of a cleanup policy that is made for all.
+const AnyFormat = "*"
+
+// Abilities gives a format that this build serves, to be asked for optional abilities; nil for others.
+func (e *Engine) Abilities(format string) formats.Format { return e.formats[format] }
+
+// ContentOf gives the catalog tree of a repository's content; nil when there is no such repository.
+func (e *Engine) ContentOf(repository string) *catalog.Content {
+	r := e.state.Load().find(repository)
+	if r == nil {
+		return nil
+	}
+	return r.content
+}
