@@ -41,6 +41,9 @@ func New(policies *Policies, engine *repository.Engine, o Options) *Service {
 // Users gives the names of the repositories that a policy is assigned to.
 func (s *Service) Users(policy string) []string { return s.engine.CleanupUsers(policy) }
 
+// Check finds what is wrong with a policy in itself: formats.FieldErrors, or a *formats.Error whose cause is ErrNotOffered.
+func (s *Service) Check(p Policy) error { return s.check(&p) }
+
 // Create adds a policy. It returns formats.FieldErrors, or a *formats.Error whose cause may be ErrExists or ErrNotOffered.
 func (s *Service) Create(ctx context.Context, p Policy, actor string) error {
 	s.changing.Lock()

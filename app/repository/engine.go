@@ -39,7 +39,7 @@ type Options struct {
 	// FreeSpace tells how many bytes are free for an open blob store; nil means that nobody knows.
 	FreeSpace func(d BlobStore) (int64, error)
 
-	Audit    audit.Recorder    // is told about changes of definitions; default nobody
+	Audit audit.Recorder // is told about changes of definitions; default nobody
 	// CleanupFormat gives the format that a cleanup policy is made for, AnyFormat for all; false for a policy that there is not. Nil
 	// means that there are no policies.
 	CleanupFormat func(policy string) (format string, known bool)

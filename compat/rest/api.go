@@ -13,6 +13,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
+	"entrepot/app/cleanup"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -21,6 +22,7 @@ import (
 	"entrepot/app/search"
 	"entrepot/app/server"
 	capability "entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
@@ -45,6 +47,8 @@ type Options struct {
 	Outbound *outbound.Service
 	Settings *capability.Settings
 	Search   *search.Index
+	Cleanup  *cleanup.Service
+	Tasks    *tasks.Service
 	Trees    *catalog.Catalog
 	// Pages words what is refused with a page for people: a request that is broken before it reaches the API. Required.
 	Pages server.Face
@@ -140,6 +144,7 @@ func (a *API) operations() []operation {
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
 		a.ldapOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.taskOperations(), a.cleanupOperations(),
 	} {
 		all = append(all, resource...)
 	}
