@@ -60,12 +60,12 @@ func (s *Service) Clean(ctx context.Context, repository string, run Run) (Report
 	pruner := s.engine.Pruner(repository)
 	err := s.clean(ctx, repository, run, func(c *Candidate) error {
 		if run.DryRun {
-			report.count(c)
+			report.Count(c)
 			return nil
 		}
 		gone, err := pruner.Remove(ctx, c.Component, c.Assets)
 		if gone {
-			report.count(c)
+			report.Count(c)
 		}
 		return err
 	}, &report)
@@ -79,7 +79,8 @@ func (s *Service) Clean(ctx context.Context, repository string, run Run) (Report
 	return report, nil
 }
 
-func (r *Report) count(c *Candidate) {
+// Count counts a component that was removed.
+func (r *Report) Count(c *Candidate) {
 	r.Components++
 	for _, a := range c.Assets {
 		r.Assets++

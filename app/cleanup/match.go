@@ -3,6 +3,7 @@ package cleanup
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -189,4 +190,16 @@ func candidateOf(ctx context.Context, tree *catalog.Content, c *catalog.Componen
 		candidate.Assets = append(candidate.Assets, a)
 	}
 	return candidate, nil
+}
+
+// Look gives a component with its assets; nil when there is none.
+func Look(ctx context.Context, tree *catalog.Content, at catalog.Coordinates) (*Candidate, error) {
+	c, err := tree.Component(ctx, at)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return candidateOf(ctx, tree, c)
 }

@@ -6,14 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"entrepot/app/audit"
 	"entrepot/app/repository"
 	"entrepot/formats"
 )
 
 // Options of a Service. The zero value means the documented defaults.
 type Options struct {
-	Now func() time.Time // default time.Now
-	Log *slog.Logger     // default discards
+	Now   func() time.Time // default time.Now
+	Audit audit.Recorder   // is told about changes of policies; default nobody
+	Log   *slog.Logger     // default discards
 }
 
 // Service changes policies and acts by them. Its methods may be called from many goroutines.
@@ -21,6 +23,7 @@ type Service struct {
 	*Policies
 	engine *repository.Engine
 	now    func() time.Time
+	audit  audit.Recorder
 	log    *slog.Logger
 
 	changing sync.Mutex // held by changes of policies
@@ -28,7 +31,7 @@ type Service struct {
 
 // New makes a Service. The engine asks the same policies for their formats.
 func New(policies *Policies, engine *repository.Engine, o Options) *Service {
-	s := &Service{Policies: policies, engine: engine, now: o.Now, log: o.Log}
+	s := &Service{Policies: policies, engine: engine, now: o.Now, log: o.Log, audit: o.Audit}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -61,6 +64,7 @@ func (s *Service) Create(ctx context.Context, p Policy, actor string) error {
 	if err := s.put(ctx, p, before); err != nil {
 		return err
 	}
+	audit.Record(ctx, s.audit, audit.Event{Action: "cleanup-policy.create", Object: p.Name, After: p})
 	s.log.Info("cleanup policy created", "policy", p.Name, "user", actor)
 	return nil
 }
@@ -85,6 +89,7 @@ func (s *Service) Update(ctx context.Context, p Policy, actor string) error {
 	if err := s.put(ctx, p, before); err != nil {
 		return err
 	}
+	audit.Record(ctx, s.audit, audit.Event{Action: "cleanup-policy.update", Object: p.Name, Before: before.Policy, After: p})
 	s.log.Info("cleanup policy changed", "policy", p.Name, "user", actor)
 	return nil
 }
@@ -103,6 +108,7 @@ func (s *Service) Delete(ctx context.Context, name, actor string) error {
 	if err := s.remove(ctx, before); err != nil {
 		return err
 	}
+	audit.Record(ctx, s.audit, audit.Event{Action: "cleanup-policy.delete", Object: name, Before: before.Policy})
 	s.log.Info("cleanup policy deleted", "policy", name, "user", actor)
 	return nil
 }

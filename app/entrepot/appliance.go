@@ -12,6 +12,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/config"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -21,6 +22,7 @@ import (
 	"entrepot/app/seal"
 	"entrepot/app/search"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -65,6 +67,11 @@ type appliance struct {
 	search   *search.Index
 	adopted  *adopt.Copier
 
+	policies *cleanup.Policies
+	cleanup  *cleanup.Service
+	tasks    *tasks.Service
+	figures  figures
+
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
 }
@@ -100,9 +107,12 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if err != nil {
 		return nil, err
 	}
+	if a.policies, err = cleanup.Open(ctx, a.store); err != nil {
+		return nil, err
+	}
 	a.engine, err = repository.Open(ctx, repository.Options{
 		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
-		Adopted: stores.Blobs, Audit: a.audit, Logger: log,
+		Adopted: stores.Blobs, Audit: a.audit, CleanupFormat: a.policies.Format, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +135,10 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if a.access, err = a.openAccess(ctx); err != nil {
 		return nil, err
 	}
-	return a, a.openSettings(ctx)
+	if err := a.openSettings(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.openUpkeep(ctx)
 }
 
 // followChanges keeps the search index up to date until what it returns is called.

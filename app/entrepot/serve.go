@@ -68,6 +68,7 @@ func (c *serveCmd) Run(env *environment) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
 	defer a.followChanges(env.ctx)()
+	defer a.runTasks(env.ctx)()
 	tracing, err := telemetry.NewTracing(env.ctx, cfg.Tracing.Endpoint, version)
 	if err != nil {
 		return err
@@ -140,6 +141,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	api := rest.New(rest.Options{
 		Engine: a.engine, Access: a.access, LDAP: a.ldap, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
 		Trust: a.trust, Outbound: a.out, Settings: a.settings,
+		Cleanup: a.cleanup, Tasks: a.tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 	})
 	if err := api.Mount(s, pages.Authenticator()); err != nil {
@@ -156,6 +158,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 
 // observe adds the figures of the storage to what is measured.
 func (a *appliance) observe(r prometheus.Registerer) {
+	a.figures.register(r)
 	a.observeAdoption(r)
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "entrepot_records_healthy", Help: "1 when records can be read and written.",

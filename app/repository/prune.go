@@ -61,6 +61,84 @@ func (p *Pruner) Flush(ctx context.Context) error {
 	return p.engine.rebuildAll(ctx, r, told, false)
 }
 
+// RebuildDocuments makes the documents anew that tell of components of a hosted repository, and tells how many. wanted is asked about each
+// component that the query selects. Other repositories have none.
+func (e *Engine) RebuildDocuments(ctx context.Context, name string, q catalog.ComponentQuery, wanted func(*catalog.Component) bool) (int64, error) {
+	r := e.state.Load().find(name)
+	if r == nil {
+		return 0, errRepositoryNotFound()
+	}
+	b := &rebuilding{engine: e, repo: r, waiting: make(map[string]bool), inGroup: make(map[string]bool)}
+	for c, err := range r.content.Components(ctx, q) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = b.reach(ctx, catalog.Coordinates{Group: c.Group, Name: c.Name})
+		}
+		if err != nil {
+			return b.made, err
+		}
+		if wanted(c) {
+			b.add(c)
+		}
+	}
+	return b.made, b.flush(ctx)
+}
+
+// rebuilding makes documents anew while it goes through components by group and name: each once, as far as groups are concerned that
+// come one after the other.
+type rebuilding struct {
+	engine  *Engine
+	repo    *repo
+	at      catalog.Coordinates // group and name of what is waiting
+	waiting map[string]bool     // paths of documents
+	inGroup map[string]bool     // those made for names of the group
+	made    int64
+}
+
+// reach makes what is waiting when another name begins.
+func (b *rebuilding) reach(ctx context.Context, at catalog.Coordinates) error {
+	if at == b.at {
+		return nil
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	if at.Group != b.at.Group {
+		clear(b.inGroup)
+	}
+	b.at = at
+	return nil
+}
+
+func (b *rebuilding) add(c *catalog.Component) {
+	var told derived
+	told.add(b.repo, c)
+	for _, path := range told {
+		b.waiting[path] = true
+	}
+}
+
+func (b *rebuilding) flush(ctx context.Context) error {
+	var paths derived
+	for path := range b.waiting {
+		if !b.inGroup[path] {
+			b.inGroup[path] = true
+			paths = append(paths, path)
+		}
+	}
+	clear(b.waiting)
+	if len(paths) == 0 {
+		return nil
+	}
+	if err := b.engine.writable(); err != nil {
+		return err
+	}
+	b.made += int64(len(paths))
+	return b.engine.rebuildAll(ctx, b.repo, paths, true)
+}
+
 // CleanupUsers gives the names of the repositories that a cleanup policy is assigned to.
 func (e *Engine) CleanupUsers(policy string) []string {
 	var users []string

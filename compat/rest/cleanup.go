@@ -301,7 +301,7 @@ func (a *API) previewCleanup(c *call) (any, error) {
 	for _, f := range found {
 		co := f.Component
 		results = append(results, object{
-			{"id", reference(d.Name, co.ID)}, {"repositoryName", d.Name}, {"group", co.Group}, {"name", co.Name}, {"version", co.Version},
+			{"id", reference(componentNumber, repository.Locator{Repository: d.Name, ID: co.ID})}, {"repositoryName", d.Name}, {"group", co.Group}, {"name", co.Name}, {"version", co.Version},
 			{"format", d.Format},
 		})
 	}

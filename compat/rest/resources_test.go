@@ -84,7 +84,7 @@ func TestSystem(t *testing.T) {
 		{admin, "GET", "v1/system/eula", "", 200, []string{`"accepted" : true`}},
 		{"", "GET", "v1/lifecycle/phase/", "", 200, []string{"TASKS"}},
 		{admin, "PUT", "v1/lifecycle/phase", "TASKS", 204, nil},
-		{admin, "PUT", "v1/lifecycle/phase", "BOGUS", 500, []string{"Problem moving to phase BOGUS"}},
+		{admin, "PUT", "v1/lifecycle/phase", "BOGUS", 400, []string{"Problem moving to phase BOGUS"}},
 		{"", "GET", "v1/formats/raw/upload-specs", "", 200, []string{`"multipleUpload" : true`, `"type" : "FILE"`}},
 		{"", "GET", "v1/formats/nope/upload-specs", "", 404, nil},
 	})

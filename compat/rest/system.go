@@ -79,7 +79,7 @@ func setPhase(c *call) (any, error) {
 	bounce := strings.Contains(c.Target, "/bounce")
 	switch {
 	case !slices.Contains(phases, phase):
-		return nil, &message{status: http.StatusInternalServerError, text: "Problem moving to phase " + phase + ": there is no such phase", plain: true}
+		return nil, &message{status: http.StatusBadRequest, text: "Problem moving to phase " + phase + ": there is no such phase", plain: true}
 	case phase != servingPhase && !bounce:
 		return nil, &message{status: http.StatusInternalServerError, text: "Problem moving to phase " + phase + ": this server is always in phase " + servingPhase, plain: true}
 	}

@@ -32,6 +32,16 @@ func (c *Catalog) Check(ctx context.Context) iter.Seq2[Problem, error] {
 	}
 }
 
+// Check is Catalog.Check for what belongs to this tree alone: its folders, components, numbers and counters.
+func (t *Content) Check(ctx context.Context) iter.Seq2[Problem, error] {
+	return func(yield func(Problem, error) bool) {
+		k := &checker{catalog: t.catalog, ctx: ctx, yield: yield, refs: make(map[string]int64), trees: map[string]bool{t.id: true}}
+		if err := k.tree(t, true); err != nil && !errors.Is(err, errCheckEnded) {
+			yield(Problem{}, wrap(err, "check"))
+		}
+	}
+}
+
 // errCheckEnded ends a check whose caller wants no more.
 var errCheckEnded = errors.New("check ended")
 
