@@ -15,6 +15,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -77,19 +78,23 @@ type rig struct {
 	engine *repository.Engine
 }
 
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	ctx := context.Background()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	must := func(err error) { t.Helper(); noError(t, err) }
 	store := kv.New(kvmemory.New())
 	trees := catalog.New(store, nil)
+	policies, err := cleanup.Open(ctx, store)
+	must(err)
 	engine, err := repository.Open(ctx, repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
+		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{}, CleanupFormat: policies.Format,
 		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
 			return blob.New(d.Name, blobmemory.New(nil), nil), nil
 		},
@@ -125,10 +130,12 @@ func newRig(t *testing.T) *rig {
 	out, err := outbound.Open(ctx, store, outbound.Options{Sealer: clear{}, Writable: engine.Writable})
 	must(err)
 	s := server.New(server.Options{Blobs: engine})
-	api := New(Options{
+	options := Options{
 		Engine: engine, Access: users, LDAP: directory, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
-	})
+	}
+	addUpkeep(t, &options, store, policies)
+	api := New(options)
 	must(api.Mount(s, basic{users}))
 	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
 	must(err)

@@ -86,7 +86,7 @@ func (a *API) documentOperations() []operation {
 func (a *API) descriptions() map[string]description {
 	all := make(map[string]description)
 	for _, table := range []map[string]description{
-		a.securityDescriptions(), a.privilegeDescriptions(), a.repositoryDescriptions(), a.contentDescriptions(), a.storeDescriptions(), a.systemDescriptions(), a.serverDescriptions(),
+		a.securityDescriptions(), a.privilegeDescriptions(), a.repositoryDescriptions(), a.contentDescriptions(), a.storeDescriptions(), a.systemDescriptions(), a.taskDescriptions(), a.cleanupDescriptions(), a.serverDescriptions(),
 	} {
 		for key, d := range table {
 			all[key] = d
