@@ -64,6 +64,7 @@ type API struct {
 	selectors    kind[resource.Selector]
 	certificates kind[resource.Certificate]
 	capabilities kind[resource.Capability]
+	ldapServers  kind[resource.LDAPServer]
 }
 
 // New makes the API.
@@ -87,6 +88,7 @@ func New(o Options) *API {
 	a.selectors = kind[resource.Selector]{Set: o.Resources.Selectors()}
 	a.certificates = kind[resource.Certificate]{Set: o.Resources.Certificates()}
 	a.capabilities = kind[resource.Capability]{Set: o.Resources.Capabilities()}
+	a.ldapServers = kind[resource.LDAPServer]{Set: o.Resources.LDAPServers()}
 	return a
 }
 
@@ -104,7 +106,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

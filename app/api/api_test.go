@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
 	"entrepot/app/mail"
@@ -107,12 +108,13 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	switches, err := settings.Open(ctx, store, settings.Options{Audit: log, Sealer: clear{}})
 	must(err)
+	directories := ldap.New(store, ldap.Options{Sealer: clear{}, Change: users.Change})
 	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
 		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
 	}})
 	api := New(Options{
 		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches,
+			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories,
 			Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
 		}),
 	})

@@ -128,6 +128,13 @@ func TestServerSettings(t *testing.T) {
 		{admin, "POST", "capabilities", `{"type":"none"}`, 422, []string{"#/type"}},
 		{admin, "PATCH", "capabilities/baseurl", `{"enabled":false}`, 200, []string{`"enabled":false`, `"https://repository.example.org"`}},
 		{admin, "DELETE", "capabilities/baseurl", "", 204, nil},
+		{admin, "POST", "ldap-servers", `{"name":"one","host":"directory.example.org","port":636,"searchBase":"dc=example,dc=org","scheme":"SIMPLE","username":"cn=reader","password":"hush"}`, 201, []string{`"timeout":"30s"`}},
+		{admin, "POST", "ldap-servers", `{"name":"two","host":"directory.example.org","port":636,"searchBase":"dc","users":{"filter":"("}}`, 422, []string{"#/searchBase", "#/users/filter"}},
+		{admin, "POST", "ldap-servers", `{"name":"two","host":"directory.example.org","port":636,"searchBase":"dc=example"}`, 201, nil},
+		{admin, "PATCH", "ldap-servers/one", `{"users":{"id":"uid"}}`, 200, []string{`"id":"uid"`}},
+		{admin, "PUT", "ldap-order", `{"servers":["two","one"]}`, 200, []string{`["two","one"]`}},
+		{admin, "POST", "configuration/plan", `{"ldapServers":[{"name":"one","password":"hush"}]}`, 200, []string{`{"changes":[]}`}},
+		{admin, "DELETE", "ldap-servers/two", "", 204, nil},
 		{admin, "POST", "blob-stores", `{"name":"more","path":"more"}`, 201, nil},
 		{admin, "POST", "blob-stores", `{"name":"both","type":"group","members":["more"]}`, 201, []string{`"fillPolicy":"roundRobin"`}},
 	})

@@ -114,6 +114,11 @@ func unauthenticated(detail string) (Problem, http.Header) {
 // spelled gives the names of members of documents for those that the domain has other names for.
 var spelled = map[string]string{
 	"userId": "id", "emailAddress": "email", "contentSelector": "selector", "scriptName": "script", "realmName": "realm", "fromAddress": "from", "typeId": "type", "userAgent": "userAgentSuffix",
+	"connectionTimeoutSeconds": "timeout", "connectionRetryDelaySeconds": "retryDelay", "maxIncidentsCount": "maxIncidents", "authUsername": "username",
+	"authPassword": "password", "authScheme": "scheme", "userBaseDn": "users.baseDN", "userObjectClass": "users.objectClass", "userLdapFilter": "users.filter",
+	"userIdAttribute": "users.id", "userRealNameAttribute": "users.realName", "userEmailAddressAttribute": "users.email",
+	"userPasswordAttribute": "users.passwordAttribute", "groupType": "groups.type", "groupBaseDn": "groups.baseDN", "groupObjectClass": "groups.objectClass",
+	"groupIdAttribute": "groups.id", "groupMemberAttribute": "groups.member", "groupMemberFormat": "groups.memberFormat", "userMemberOfAttribute": "groups.memberOf",
 }
 
 // pointer makes a JSON pointer of a field such as "upstream.connection.retries" or "matchers[0]".

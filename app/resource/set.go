@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
 	"entrepot/app/mail"
 	"entrepot/app/outbound"
@@ -21,6 +22,7 @@ type Options struct {
 	Outbound *outbound.Service
 	Trust    *trust.Store
 	Settings *settings.Settings
+	LDAP     *ldap.Service
 }
 
 // Resources gives the documents of a server. Its methods may be called from many goroutines.
