@@ -261,7 +261,9 @@ func TestOfflineAndUnserved(t *testing.T) {
 	b := newBench(t)
 	offline, docker := rawHosted("offline"), rawHosted("images")
 	docker.Format, docker.Settings = "docker", map[string]string{"v1Enabled": "false", "forceBasicAuth": "true"}
-	b.create(offline, docker, rawProxy("all", "offline"))
+	gems := rawHosted("gems")
+	gems.Format = "rubygems"
+	b.create(offline, docker, gems, rawProxy("all", "offline"))
 	b.want(b.do("PUT", "offline", "/a.txt", "x"), 201, "")
 	offline.Online = false
 	must(t, b.Update(t.Context(), offline, "admin"))
@@ -270,7 +272,8 @@ func TestOfflineAndUnserved(t *testing.T) {
 		{"PUT", "offline", "/a.txt", "", 503, "Repository offline"},
 		{"FOO", "offline", "/a.txt", "", 503, "Repository offline"},
 		{"GET", "all", "/a.txt", "", 200, "x"},
-		{"GET", "images", "/v2/", "", 503, "Repositories of format docker are kept but not served by this version"},
+		{"GET", "images", "/v2/", "", 503, `{"errors":[{"code":"UNAVAILABLE","message":"Repositories of format docker are kept but not served by this version"}]}`},
+		{"GET", "gems", "/", "", 503, "Repositories of format rubygems are kept but not served by this version"},
 	})
 }
 

@@ -109,6 +109,17 @@ func KnownFormats() []string {
 	return names
 }
 
+// KindsOf gives the kinds of repositories that a format has.
+func KindsOf(format string) []formats.Kind {
+	var kinds []formats.Kind
+	for _, kind := range []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy} {
+		if _, ok := knownFormats[format][kind]; ok {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
 // FormatSettings describes what a kind of repositories of a format has as its own settings. The second result is false when there are
 // no such repositories.
 func FormatSettings(format string, kind formats.Kind) ([]Setting, bool) {

@@ -82,7 +82,7 @@ func (e *Engine) Serve(ctx context.Context, c Call) (*formats.Response, error) {
 		return nil, refuse(c.Subject)
 	}
 	if r.format == nil {
-		return nil, formats.Errorf(formats.Unavailable, "Repositories of format %s are kept but not served by this version", r.def.Format)
+		return unserved(r.def.Format)
 	}
 	x := exchange{repo: r, call: c, req: c.Request, get: c.Request.Method == http.MethodGet, disposition: r.disposition, bearing: r.bearing}
 	x.read = x.get || c.Request.Method == http.MethodHead

@@ -82,8 +82,8 @@ func (c *Calls) repositoriesAndFormats(q *request) (any, error) {
 // recipes are the formats with the types that repositories of each may have.
 func (c *Calls) recipes(*request) (any, error) {
 	out := []reference{}
-	for _, format := range c.Engine.UploadFormats() {
-		for _, kind := range []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy} {
+	for _, format := range repository.KnownFormats() {
+		for _, kind := range repository.KindsOf(format) {
 			out = append(out, reference{names.Recipe(format, kind), format + " (" + names.Type(kind) + ")"})
 		}
 	}

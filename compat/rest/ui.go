@@ -33,7 +33,7 @@ func (a *API) uiOperations() []operation {
 		{method: http.MethodGet, path: path + "roles", access: server.Permission("nexus:roles:read"), run: a.listRoles},
 		{method: http.MethodGet, path: path + "repositories", access: server.Content(), run: a.uiRepositories},
 		{method: http.MethodGet, path: path + "repositories/details", access: server.Content(), run: a.uiRepositoryDetails},
-		{method: http.MethodGet, path: path + "repositories/recipes", access: server.Public(), run: a.uiRecipes},
+		{method: http.MethodGet, path: path + "repositories/recipes", access: server.Public(), run: uiRecipes},
 		{method: http.MethodGet, path: path + "repositories/repository/{name}", access: server.Content(), run: a.uiRepository},
 		{method: http.MethodGet, path: path + "blobstores", access: server.Permission("nexus:blobstores:read"), run: a.uiBlobStores},
 		{method: http.MethodGet, path: path + "blobstores/types", access: server.Permission("nexus:blobstores:read"), run: uiBlobStoreTypes},
@@ -167,7 +167,7 @@ func (a *API) uiRepositories(c *call) (any, error) {
 	}
 	visible := a.engine.Visible(c.subject)
 	if q.Get("withFormats") == "true" {
-		for _, format := range a.engine.UploadFormats() {
+		for _, format := range repository.KnownFormats() {
 			choice("*-"+format, "(All "+format+" Repositories)")
 		}
 	}
@@ -211,10 +211,10 @@ func (a *API) uiRepository(c *call) (any, error) {
 }
 
 // uiRecipes lists the formats and the types that repositories of each may have.
-func (a *API) uiRecipes(*call) (any, error) {
+func uiRecipes(*call) (any, error) {
 	out := []object{}
-	for _, format := range a.engine.UploadFormats() {
-		for _, kind := range []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy} {
+	for _, format := range repository.KnownFormats() {
+		for _, kind := range repository.KindsOf(format) {
 			out = append(out, object{{"format", format}, {"type", names.Type(kind)}})
 		}
 	}
