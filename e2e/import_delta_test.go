@@ -28,6 +28,9 @@ func withoutRows(t *testing.T, script string, rows ...string) string {
 	dropped := 0
 lines:
 	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte("SELECT COUNT(*)")) { // how many rows to expect
+			continue
+		}
 		for _, row := range rows {
 			if bytes.HasPrefix(line, []byte(row)) && bytes.HasSuffix(bytes.TrimSpace(line), []byte(",")) {
 				dropped++

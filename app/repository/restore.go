@@ -82,19 +82,16 @@ var ErrDigest = errors.New("repository: body does not have the promised size or 
 // so a second run, and any order of runs, gives the same content. A repository whose format is not served takes assets as the other
 // server classified them. open is called at most once, and not when nothing is to be done.
 func (e *Engine) Restore(ctx context.Context, repository string, in Restored, open func() (io.ReadCloser, error)) (RestoreOutcome, error) {
-	r, before, err := e.restorable(ctx, repository, &in)
+	p, outcome, err := e.BeginRestore(ctx, repository, in, open)
+	if p == nil {
+		return outcome, err
+	}
+	defer p.Discard()
+	info, err := p.body.Commit(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if before != nil && !before.BlobCreated.Before(in.BlobCreated) {
-		return e.retain(ctx, r, in, before)
-	}
-	body, err := open()
-	if err != nil {
-		return 0, err
-	}
-	defer body.Close()
-	return e.restore(ctx, r, in, before, body)
+	return e.record(ctx, p.repo, p.asset(info), p.in.options(p.item, p.before))
 }
 
 // restorable finds the repository of a restored asset, and what it holds at its path; nil for nothing.
@@ -173,20 +170,6 @@ func (in *Restored) componentNews(ctx context.Context, r *repo, before *catalog.
 	return true, err
 }
 
-// restore stores the body after it was found to be newer than what is there.
-func (e *Engine) restore(ctx context.Context, r *repo, in Restored, before *catalog.Asset, body io.Reader) (RestoreOutcome, error) {
-	w, item, err := e.take(ctx, r, &in, body)
-	if err != nil {
-		return 0, err
-	}
-	defer w.Discard()
-	info, err := w.Commit(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return e.record(ctx, r, in.asset(r, item, r.store.ref(w.Store(), info.Hash), info), in.options(item, before))
-}
-
 // item is what the path is: as the repository's format says, or as the other server did when the format is not served.
 func (in *Restored) item(r *repo) formats.Item {
 	item := formats.Item{Path: in.Path, AssetKind: in.Kind, Component: in.Component}
@@ -206,8 +189,10 @@ func (e *Engine) take(ctx context.Context, r *repo, in *Restored, body io.Reader
 	if in.Link { // needs no room, if all goes well
 		opts.Size = 0
 	}
-	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" { // else those are enough, and the others are taken over
+	if in.Digests.SHA256 == "" && in.Digests.SHA1 == "" {
 		opts.MD5, opts.SHA512, opts.ExtraUpTo = opts.MD5 || in.Digests.MD5 != "", opts.SHA512 || in.Digests.SHA512 != "", 0
+	} else { // those are enough, and the others are taken over
+		opts.MD5, opts.SHA512 = opts.MD5 && in.Digests.MD5 == "", opts.SHA512 && in.Digests.SHA512 == ""
 	}
 	w, err := e.newBlob(ctx, r, opts)
 	if err != nil {

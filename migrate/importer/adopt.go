@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -84,17 +83,18 @@ func (r *run) adopting(ctx context.Context) error {
 	return nil
 }
 
-// restore brings one asset over, or leaves its bytes where they lie.
-func (r *run) restore(ctx context.Context, a *inventory.Asset, restored repository.Restored) (outcome repository.RestoreOutcome, adopted bool, err error) {
-	if r.plan.opts.Adopt {
-		if ref, ok := r.plan.adoption.ref(r.plan.source.(inventory.Adoptable), a); ok {
-			restored.Fresh = r.plan.fresh[a.Repository]
-			outcome, err = r.plan.target.Engine.Adopt(ctx, a.Repository, restored, ref)
-			return outcome, true, err
-		}
+// adopt leaves the bytes of an asset where they lie; false when they have to be copied.
+func (r *run) adopt(ctx context.Context, a *inventory.Asset, restored repository.Restored) (outcome repository.RestoreOutcome, adopted bool, err error) {
+	if !r.plan.opts.Adopt {
+		return 0, false, nil
 	}
-	outcome, err = r.plan.target.Engine.Restore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
-	return outcome, false, err
+	ref, ok := r.plan.adoption.ref(r.plan.source.(inventory.Adoptable), a)
+	if !ok {
+		return 0, false, nil
+	}
+	restored.Fresh = r.plan.fresh[a.Repository]
+	outcome, err = r.plan.target.Engine.Adopt(ctx, a.Repository, restored, ref)
+	return outcome, true, err
 }
 
 // settle ends an earlier adoption from the same source, so that nothing here needs its folders any more.

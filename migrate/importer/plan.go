@@ -140,6 +140,9 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	if p.complete = inv.Complete && inv.SystemID != "" && len(inv.Warnings) == 0; p.complete {
 		p.mark, p.matched = markOf(inv.SystemID), make(map[string]int64)
 	}
+	if inv.Complete && len(inv.Warnings) > 0 {
+		p.Notes = append(p.Notes, "What is not in the source is not taken for deleted there, because something is wrong with it.")
+	}
 	p.journal = &journal{store: target.Store, sealer: target.Sealer, origin: inv.SystemID}
 	p.adoption = p.openAdoption(inv)
 	if err := p.compare(ctx, inv); err != nil {

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"entrepot/app/progress"
 	"entrepot/app/repository"
 	"entrepot/migrate/inventory"
@@ -185,26 +183,6 @@ func (r *run) repositories(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) assets(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	queue := make(chan *inventory.Asset, r.plan.opts.Workers)
-	for range r.plan.opts.Workers {
-		g.Go(func() error {
-			for a := range queue {
-				if err := r.asset(ctx, a); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	g.Go(func() error {
-		defer close(queue)
-		return r.feed(ctx, queue)
-	})
-	return g.Wait()
-}
-
 func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 	for a, err := range r.plan.source.Assets(ctx) {
 		var problem *inventory.Problem
@@ -224,31 +202,6 @@ func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
 			return ctx.Err()
 		}
 	}
-	return nil
-}
-
-// asset brings one asset over. Its error is not nil only when nothing more can be brought over.
-func (r *run) asset(ctx context.Context, a *inventory.Asset) error {
-	restored := repository.Restored{
-		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
-		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP, Origin: r.plan.mark,
-		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component, ComponentKind: a.ComponentKind,
-		ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
-	}
-	restored.Link = r.plan.opts.Move
-	outcome, adopted, err := r.restore(ctx, a, restored)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case ends(err):
-		return err
-	case err != nil:
-		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: reason(err)})
-	default:
-		r.count(func(rep *Report) { rep.add(outcome, a.Size, adopted) })
-		r.moved(ctx, a)
-	}
-	r.meter.Add(1, max(a.Size, 0))
 	return nil
 }
 

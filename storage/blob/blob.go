@@ -130,6 +130,18 @@ type Object interface {
 	Size() int64
 }
 
+// Commitment is a spool that is to become a blob.
+type Commitment struct {
+	Spool Spool // of the driver that commits it
+	Hash  Hash
+}
+
+// GroupDriver is a Driver that makes many spools durable for little more than one.
+type GroupDriver interface {
+	// CommitAll does for each what Spool.Commit does. After an error it is unknown which of them are visible.
+	CommitAll(ctx context.Context, all []Commitment) error
+}
+
 // Driver keeps bytes under names. It does not hash and does not check.
 type Driver interface {
 	// Create starts a spool. It returns an error that wraps ErrNoSpace or ErrReadOnly where that is the cause.

@@ -184,6 +184,60 @@ func (w *Writer) Commit(ctx context.Context) (Info, error) {
 	return w.info, nil
 }
 
+// CommitAll is Commit for many Writers of this store, with the cost of few where the driver can do that: for bodies whose senders do not
+// wait for each. After an error none counts as committed, and the Writers can only be discarded.
+func (s *Store) CommitAll(ctx context.Context, writers []*Writer) error {
+	all := make([]Commitment, len(writers))
+	var stripes [lockStripes]bool
+	for i, w := range writers {
+		if w.closed {
+			return ErrClosed
+		}
+		info, err := w.Finish()
+		if err != nil {
+			return err
+		}
+		all[i] = Commitment{Spool: w.spool.Spool, Hash: info.Hash}
+		stripes[info.Hash[0]%lockStripes] = true
+	}
+	for i, taken := range stripes { // in order, so that two groups never wait for each other
+		if taken {
+			s.locks[i].RLock()
+			defer s.locks[i].RUnlock()
+		}
+	}
+	now := s.now()
+	if err := s.commitAll(ctx, all); err != nil {
+		for _, w := range writers {
+			_ = w.fail("commit", err)
+		}
+		return fmt.Errorf("blob: store %s: commit %d blobs: %w", s.name, len(writers), err)
+	}
+	for _, w := range writers {
+		w.info.ModTime = now
+		w.Discard()
+	}
+	return nil
+}
+
+func (s *Store) commitAll(ctx context.Context, all []Commitment) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d, ok := s.driver.(GroupDriver); ok {
+		return d.CommitAll(ctx, all)
+	}
+	for _, c := range all {
+		if err := c.Spool.Commit(ctx, c.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Info gives what Finish gave, and after a commit the time of it.
+func (w *Writer) Info() Info { return w.info }
+
 // Discard drops the bytes, unless they were committed, and ends the Writer. It may be called more than once.
 func (w *Writer) Discard() {
 	if w.closed {

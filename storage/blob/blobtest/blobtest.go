@@ -39,6 +39,7 @@ func Run(t *testing.T, newDriver func(t testing.TB) blob.Driver) {
 		"ReadersFollowAWriter":      testFollow,
 		"CommittedBlobsPassVerify":  testVerify,
 		"ManySpoolsAtOnceStayApart": testManySpools,
+		"GroupsOfWriters":           testGroups,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newDriver(t)) })
 	}
@@ -54,6 +55,47 @@ func Body(n int, seed uint64) []byte {
 	copy(key[:], fmt.Sprintf("%d/%d", n, seed))
 	rand.NewChaCha8(key).Read(body)
 	return body
+}
+
+// testGroups commits groups, with bodies that are there already and bodies that are twice in one, from several goroutines.
+func testGroups(t *testing.T, d blob.Driver) {
+	store := blob.New("test", d, nil)
+	Put(t, d, Body(sizes[2], 1))
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			var writers []*blob.Writer
+			for i := range 2 * len(sizes) {
+				w, err := store.Create(t.Context(), blob.WriteOptions{})
+				if err == nil {
+					_, err = w.Write(Body(sizes[i%len(sizes)], 1))
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer w.Discard()
+				writers = append(writers, w)
+			}
+			if err := store.CommitAll(t.Context(), writers); err != nil {
+				t.Error(err)
+			}
+			for i, w := range writers {
+				if got, err := store.Verify(t.Context(), w.Info().Hash); err != nil || got.Size != int64(sizes[i%len(sizes)]) || w.Info().ModTime.IsZero() {
+					t.Errorf("%d bytes, %v", got.Size, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	w, err := store.Create(t.Context(), blob.WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Discard()
+	if err := store.CommitAll(t.Context(), []*blob.Writer{w}); !errors.Is(err, blob.ErrClosed) {
+		t.Errorf("a group with a discarded body: %v", err)
+	}
 }
 
 // Put commits body through the driver and gives its name.

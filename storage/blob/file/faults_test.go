@@ -160,18 +160,26 @@ func openWith(t testing.TB, dir string, opts *Options) *Driver {
 	return d
 }
 
-// commit stores body through a Store, as the rest of the program does.
-func commit(t testing.TB, d *Driver, body []byte) error {
+// commit stores bodies through a Store, as the rest of the program does: several as a group.
+func commit(t testing.TB, d *Driver, bodies ...[]byte) error {
 	t.Helper()
-	w, err := blob.New("test", d, nil).Create(t.Context(), blob.WriteOptions{})
-	if err != nil {
-		return err
+	store := blob.New("test", d, nil)
+	var writers []*blob.Writer
+	for _, body := range bodies {
+		w, err := store.Create(t.Context(), blob.WriteOptions{})
+		if err != nil {
+			return err
+		}
+		defer w.Discard()
+		if _, err := w.Write(body); err != nil {
+			return err
+		}
+		writers = append(writers, w)
 	}
-	defer w.Discard()
-	if _, err := w.Write(body); err != nil {
-		return err
+	if len(writers) > 1 {
+		return store.CommitAll(t.Context(), writers)
 	}
-	_, err = w.Commit(t.Context())
+	_, err := writers[0].Commit(t.Context())
 	return err
 }
 

@@ -76,6 +76,12 @@ func (d *Driver) startJournal(opts *Options) error {
 	if err != nil {
 		return err
 	}
+	if whole {
+		// A file of its own, so that no error that it is told of is kept from the journal.
+		if d.whole, _, err = opts.disk.openJournal(filepath.Join(d.dir, formatFile)); err != nil {
+			return errors.Join(err, j.close())
+		}
+	}
 	if opts.SmallLimit < 0 || !whole {
 		return j.close()
 	}

@@ -88,6 +88,7 @@ func (d *lossyDisk) foldersAreDurable() {
 
 func (d *lossyDisk) syncAll() {
 	d.effects = nil
+	clear(d.dirty)
 	d.foldersAreDurable()
 }
 
@@ -310,15 +311,20 @@ func writeUntilPowerOff(t *testing.T, d *Driver, life uint64) []blob.Hash {
 				if i%2 == 0 {
 					seed |= writer
 				}
-				body := blobtest.Body(size, seed)
-				if err := commit(t, d, body); err != nil {
+				bodies := [][]byte{blobtest.Body(size, seed)}
+				if writer == 3 { // in groups
+					bodies = append(bodies, blobtest.Body(size/2, seed), blobtest.Body(10<<10, seed), blobtest.Body(size, seed))
+				}
+				if err := commit(t, d, bodies...); err != nil {
 					if !errors.Is(err, errPowerOff) {
 						t.Error(err)
 					}
 					return
 				}
 				mu.Lock()
-				acked = append(acked, blake3.Sum256(body))
+				for _, body := range bodies {
+					acked = append(acked, blake3.Sum256(body))
+				}
 				mu.Unlock()
 			}
 		})

@@ -1,0 +1,137 @@
+package importer
+
+import (
+	"context"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"entrepot/app/repository"
+	"entrepot/migrate/inventory"
+)
+
+// Bounds of a group of assets whose bodies are made durable together. The bytes of one wait in the page cache, and few in memory.
+const (
+	maxGroup      = 256
+	maxGroupBytes = 256 << 20
+)
+
+// taken is an asset whose body was read and checked.
+type taken struct {
+	asset *inventory.Asset
+	body  *repository.Restoring
+}
+
+// assets brings all assets over: workers read and check bodies, and what they have taken is made durable in groups meanwhile, as many
+// as came while the group before was. Adopted assets have nothing to read.
+func (r *run) assets(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	queue := make(chan *inventory.Asset, r.plan.opts.Workers)
+	ready := make(chan taken, maxGroup)
+	workers, working := errgroup.WithContext(ctx)
+	for range r.plan.opts.Workers {
+		workers.Go(func() error {
+			for a := range queue {
+				if err := r.take(working, a, ready); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	workers.Go(func() error {
+		defer close(queue)
+		return r.feed(working, queue)
+	})
+	g.Go(func() error {
+		defer close(ready)
+		return workers.Wait()
+	})
+	g.Go(func() error { return r.store(ctx, ready) })
+	err := g.Wait()
+	for left := range ready {
+		left.body.Discard()
+	}
+	return err
+}
+
+// take reads the body of one asset, if it is to be stored. Its error is not nil only when nothing more can be brought over.
+func (r *run) take(ctx context.Context, a *inventory.Asset, ready chan<- taken) error {
+	restored := repository.Restored{
+		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
+		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Origin: r.plan.mark, Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component,
+		ComponentKind: a.ComponentKind, ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
+	}
+	restored.Link = r.plan.opts.Move
+	outcome, adopted, err := r.adopt(ctx, a, restored)
+	if adopted {
+		return r.settled(ctx, a, outcome, err, true)
+	}
+	body, outcome, err := r.plan.target.Engine.BeginRestore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
+	if body == nil {
+		return r.settled(ctx, a, outcome, err, false)
+	}
+	select {
+	case ready <- taken{a, body}:
+		return nil
+	case <-ctx.Done():
+		body.Discard()
+		return ctx.Err()
+	}
+}
+
+// store stores what was taken, in groups.
+func (r *run) store(ctx context.Context, ready <-chan taken) error {
+	for first := range ready {
+		group, bytes := []taken{first}, first.body.Size()
+	gather:
+		for len(group) < maxGroup && bytes < maxGroupBytes {
+			select {
+			case next, ok := <-ready:
+				if !ok {
+					break gather
+				}
+				group, bytes = append(group, next), bytes+next.body.Size()
+			default:
+				break gather
+			}
+		}
+		if err := r.storeGroup(ctx, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) storeGroup(ctx context.Context, group []taken) error {
+	bodies := make([]*repository.Restoring, len(group))
+	for i, t := range group {
+		bodies[i] = t.body
+		defer t.body.Discard()
+	}
+	var ended error
+	for i, result := range r.plan.target.Engine.FinishRestores(ctx, bodies) {
+		if err := r.settled(ctx, group[i].asset, result.Outcome, result.Err, false); err != nil {
+			ended = err
+		}
+	}
+	return ended
+}
+
+// settled notes what became of one asset. Its error is not nil only when nothing more can be brought over.
+func (r *run) settled(ctx context.Context, a *inventory.Asset, outcome repository.RestoreOutcome, err error, adopted bool) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case ends(err):
+		return err
+	case err != nil:
+		r.fail(Failure{Repository: a.Repository, Path: a.Path, Blob: a.Blob, Reason: reason(err)})
+	default:
+		r.count(func(rep *Report) { rep.add(outcome, a.Size, adopted) })
+		r.moved(ctx, a)
+	}
+	r.meter.Add(1, max(a.Size, 0))
+	return nil
+}
