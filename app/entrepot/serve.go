@@ -120,8 +120,9 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		header := http.Header{"Content-Type": {contentType}}
 		return &formats.Response{Status: http.StatusOK, Header: header, Body: formats.Body{Bytes: text, Size: int64(len(text))}}, nil
 	}
+	checks := a.diagnose(registry)
 	pages := content.New(content.Options{
-		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: metrics,
+		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
 	})
 	if err := pages.Mount(s); err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	}
 	api := rest.New(rest.Options{
 		Engine: a.engine, Access: a.access, LDAP: a.ldap, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
-		Trust: a.trust, Outbound: a.out, Settings: a.settings,
+		Trust: a.trust, Outbound: a.out, Settings: a.settings, Diagnostics: checks,
 		Cleanup: a.cleanup, Tasks: a.tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 	})

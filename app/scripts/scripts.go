@@ -34,8 +34,11 @@ type Script struct {
 	Content string `json:"content"`
 }
 
-// maxName keeps names within the keys of the store, in bytes.
-const maxName = 255
+// Groovy is the one language in which the old server ran scripts.
+const Groovy = "groovy"
+
+// MaxName keeps names within the keys of the store, in bytes.
+const MaxName = 255
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9\-][a-zA-Z0-9_\-.]*$`)
 
@@ -51,8 +54,8 @@ func (s *Script) Validate() formats.FieldErrors {
 	if !validName.MatchString(s.Name) {
 		add("name", "Only letters, digits, underscores(_), hyphens(-), and dots(.) are allowed and may not start with underscore or dot.")
 	}
-	if len(s.Name) > maxName {
-		add("name", fmt.Sprintf("must not be longer than %d characters", maxName))
+	if len(s.Name) > MaxName {
+		add("name", fmt.Sprintf("must not be longer than %d characters", MaxName))
 	}
 	return wrong
 }
@@ -106,7 +109,7 @@ func (s *Store) Get(ctx context.Context, name string) (Script, error) {
 }
 
 func (s *Store) read(ctx context.Context, name string) (script Script, version uint64, err error) {
-	if name == "" || len(name) > maxName {
+	if name == "" || len(name) > MaxName {
 		return script, 0, ErrNotFound
 	}
 	e, err := s.store.Get(ctx, key(name))
@@ -157,11 +160,11 @@ func (s *Store) Import(ctx context.Context, script Script) error {
 }
 
 func (s *Store) write(ctx context.Context, script Script, op func([]byte) (kv.Op, error)) error {
-	if wrong := script.Validate(); len(wrong) > 0 {
-		return wrong
-	}
 	if !s.opts.AllowCreation {
 		return ErrDisabled
+	}
+	if wrong := script.Validate(); len(wrong) > 0 {
+		return wrong
 	}
 	return s.put(ctx, script, func(value []byte) (kv.Op, error) {
 		made, err := op(value)

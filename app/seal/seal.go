@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -29,6 +30,7 @@ var ErrUnknownKey = errors.New("seal: the key of this secret is not in the key f
 // Sealer seals and opens secrets. It may be used from many goroutines.
 type Sealer struct {
 	first string            // id of the key that seals
+	ids   []string          // of all keys, in the order of the file
 	keys  map[string][]byte // by id
 }
 
@@ -51,6 +53,7 @@ func Open(path string) (*Sealer, error) {
 		}
 		id := keyID(key)
 		s.keys[id] = key
+		s.ids = append(s.ids, id)
 		if s.first == "" {
 			s.first = id
 		}
@@ -60,6 +63,9 @@ func Open(path string) (*Sealer, error) {
 	}
 	return s, nil
 }
+
+// Keys gives the ids of all keys, that of the one that seals first. An id tells nothing about its key.
+func (s *Sealer) Keys() []string { return slices.Clone(s.ids) }
 
 // create writes a new key durably before anything is sealed with it.
 func create(path string) ([]byte, error) {

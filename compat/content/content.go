@@ -35,7 +35,7 @@ type Options struct {
 
 	Version    string           // on pages
 	LegacyURLs func() bool      // whether the URLs of Nexus 2 are answered as well; nil: never
-	Metrics    server.Handler   // what /service/metrics/prometheus answers; nil: 404
+	Metrics    Metrics          // what /service/metrics/* shows; nil: nothing but a ping
 	Now        func() time.Time // nil: time.Now
 }
 

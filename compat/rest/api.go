@@ -14,6 +14,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
 	"entrepot/app/cleanup"
+	"entrepot/app/diagnostics"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -43,6 +44,8 @@ type Options struct {
 	Mail    *mail.Service
 	Node    *node.Node
 	Trust   *trust.Store
+	// Diagnostics looks at the server itself.
+	Diagnostics *diagnostics.Diagnostics
 	// Outbound says how caches talk to their upstreams.
 	Outbound *outbound.Service
 	Settings *capability.Settings
@@ -143,7 +146,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.ldapOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(), a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {
 		all = append(all, resource...)

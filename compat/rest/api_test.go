@@ -16,6 +16,7 @@ import (
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
+	"entrepot/app/diagnostics"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -76,6 +77,7 @@ type rig struct {
 	base   string
 	server *server.Server
 	engine *repository.Engine
+	api    *API
 }
 
 func noError(t *testing.T, err error) {
@@ -133,6 +135,7 @@ func newRig(t *testing.T) *rig {
 	options := Options{
 		Engine: engine, Access: users, LDAP: directory, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
+		Diagnostics: diagnostics.New(diagnostics.Options{Engine: engine, Access: users, Health: func() error { return nil }, Folder: t.TempDir()}),
 	}
 	addUpkeep(t, &options, store, policies)
 	api := New(options)
@@ -144,7 +147,7 @@ func newRig(t *testing.T) *rig {
 		must(engine.Close())
 		must(trees.Close())
 	})
-	return &rig{base: "http://" + addr.String(), server: s, engine: engine}
+	return &rig{base: "http://" + addr.String(), server: s, engine: engine, api: api}
 }
 
 // do sends a request; a body that begins with "{" or "[" is JSON, others are text. user "" sends no credentials.

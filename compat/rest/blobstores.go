@@ -2,12 +2,10 @@ package rest
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"entrepot/app/repository"
 	"entrepot/app/server"
@@ -219,22 +217,4 @@ func quotaTypes(*call) (any, error) {
 func (a *API) blobStoreUsage(c *call) (any, error) {
 	name := c.Param("name")
 	return object{{"repositoryUsage", len(a.engine.BlobStoreUsers(name))}, {"blobStoreUsage", len(a.engine.BlobStoreGroups(name))}}, nil
-}
-
-// unhealthyStores is an error that names the blob stores that break their quota.
-func (a *API) unhealthyStores(ctx context.Context) error {
-	var names []string
-	for _, store := range a.engine.BlobStores() {
-		s, err := a.engine.BlobStoreStatus(ctx, store.Name)
-		if err != nil {
-			return err
-		}
-		if s.Exceeded() {
-			names = append(names, s.Name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d blob stores violating their quota: %s", len(names), strings.Join(names, ", "))
 }

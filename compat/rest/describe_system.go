@@ -74,7 +74,7 @@ func (a *API) systemDescriptions() map[string]description {
 	})
 	check = nullable(check, "message", "error", "details")
 	agreement := taken[agreementBody]("EulaStatus")
-	failed := []int{http.StatusInternalServerError}
+	failed := []int{http.StatusBadRequest}
 	return map[string]description{
 		"GET v1/status":          {tag: tagStatus, summary: "Tell whether reads can be served", refuses: []int{http.StatusServiceUnavailable}},
 		"GET v1/status/writable": {tag: tagStatus, summary: "Tell whether writes can be taken", refuses: []int{http.StatusServiceUnavailable}},

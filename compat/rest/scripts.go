@@ -50,6 +50,9 @@ func (c *call) scriptInput() (scripts.Script, error) {
 		if b.Name == nil && f.Message == nameRule { // it is missing, that is all
 			continue
 		}
+		if len(s.Name) > scripts.MaxName && !c.api.Scripts.CreationAllowed() { // it is refused all the same
+			continue
+		}
 		v.parameter(f.Field, f.Message)
 	}
 	if len(v) > 0 {
@@ -126,7 +129,10 @@ func (a *API) runScript(c *call) (any, error) {
 	if err != nil {
 		return wordScript(c.Param("name"), err)
 	}
-	return scriptResult(http.StatusGone, s.Name, "This server keeps scripts and does not run them")
+	if s.Type != scripts.Groovy {
+		return scriptResult(http.StatusBadRequest, s.Name, "Language: "+s.Type+" is not allowed")
+	}
+	return scriptResult(http.StatusGone, s.Name, "This server keeps scripts and does not run them: use its REST API, or entrepot apply with a configuration file")
 }
 
 // wordScript answers what became of a change in the form that clients of scripts read.

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"errors"
 	"net/http"
 
 	"entrepot/app/server"
@@ -13,6 +12,7 @@ func (a *API) statusOperations() []operation {
 		{method: http.MethodGet, path: "v1/status", access: server.Public(), run: a.readable},
 		{method: http.MethodGet, path: "v1/status/writable", access: server.Public(), run: a.writable},
 		{method: http.MethodGet, path: "v1/status/check", access: server.Permission("nexus:metrics:read"), run: a.check},
+		{method: http.MethodGet, path: "internal/ui/status-check", access: server.Permission("nexus:metrics:read"), run: a.check},
 	}
 }
 
@@ -38,25 +38,12 @@ func unavailable() any { return &formats.Response{Status: http.StatusServiceUnav
 
 // check gives the result of each of the server's own checks, under the names that clients look for.
 func (a *API) check(c *call) (any, error) {
-	now := a.Now()
-	result := func(err error, message string) object {
-		if err != nil {
-			message = err.Error()
-		}
-		return object{
-			{"healthy", err == nil}, {"message", message}, {"error", nil}, {"details", nil},
-			{"time", now.UnixMilli()}, {"duration", 0}, {"timestamp", now.UTC().Format("2006-01-02T15:04:05.000Z")},
-		}
+	var out object
+	for _, one := range a.Diagnostics.Checks(c.Context()) {
+		out = append(out, member{one.Name, object{
+			{"healthy", one.Healthy}, {"message", orNull(one.Message)}, {"error", nil}, {"details", nil},
+			{"time", one.At.UnixMilli()}, {"duration", one.Duration.Milliseconds()}, {"timestamp", one.At.UTC().Format("2006-01-02T15:04:05.000Z")},
+		}})
 	}
-	var frozen error
-	if a.engine.Frozen() != nil {
-		frozen = errors.New("the server is in read-only mode")
-	}
-	health := a.Health()
-	return object{
-		{"Blob Stores Quota", result(a.unhealthyStores(c.Context()), "No blob stores violating their quota")},
-		{"Blob Stores Ready", result(health, "")},
-		{"Read-Only Detector", result(frozen, "")},
-		{"Lifecycle Phase", result(nil, "")},
-	}, nil
+	return out, nil
 }

@@ -15,6 +15,9 @@ func (a *API) systemOperations() []operation {
 		{method: http.MethodDelete, path: "v1/system/node", access: server.Permission("nexus:*"), run: a.resetNode},
 		{method: http.MethodGet, path: "v1/system/eula", access: server.Permission("nexus:*"), run: a.getAgreement},
 		{method: http.MethodPost, path: "v1/system/eula", access: server.PermissionAfterBody("nexus:*"), consumes: mediaJSON, run: a.setAgreement},
+		{method: http.MethodGet, path: "v1/system/license", access: server.Permission("nexus:licensing:read"), run: getLicense},
+		{method: http.MethodPost, path: "v1/system/license", access: server.PermissionAfterBody("nexus:licensing:create"), consumes: mediaAny, run: setLicense},
+		{method: http.MethodDelete, path: "v1/system/license", access: server.Permission("nexus:licensing:uninstall"), run: func(c *call) (any, error) { return nil, c.signedIn() }},
 		{method: http.MethodGet, path: "v1/lifecycle/phase", access: server.Public(), produces: mediaText, run: getPhase},
 		{method: http.MethodPut, path: "v1/lifecycle/phase", access: server.PermissionAfterBody("nexus:*"), consumes: mediaText, run: setPhase},
 		{method: http.MethodPut, path: "v1/lifecycle/bounce", access: server.PermissionAfterBody("nexus:*"), consumes: mediaText, run: setPhase},
@@ -58,6 +61,21 @@ func (a *API) setAgreement(c *call) (any, error) {
 	return nil, a.Node.SetAgreement(c.Context(), b.Accepted)
 }
 
+// getLicense tells that none is needed, in the members in which clients look for one.
+func getLicense(*call) (any, error) {
+	return object{
+		{"contactEmail", nil}, {"contactCompany", nil}, {"contactName", nil}, {"effectiveDate", nil}, {"expirationDate", nil},
+		{"licenseType", "none needed"}, {"licensedUsers", "unlimited"}, {"fingerprint", nil}, {"features", ""},
+	}, nil
+}
+
+func setLicense(c *call) (any, error) {
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	return nil, quotedf(http.StatusBadRequest, "This server needs no licence and takes none")
+}
+
 // servingPhase is the phase in which a server does everything. This one is always in it while it answers.
 const servingPhase = "TASKS"
 
@@ -81,7 +99,7 @@ func setPhase(c *call) (any, error) {
 	case !slices.Contains(phases, phase):
 		return nil, &message{status: http.StatusBadRequest, text: "Problem moving to phase " + phase + ": there is no such phase", plain: true}
 	case phase != servingPhase && !bounce:
-		return nil, &message{status: http.StatusInternalServerError, text: "Problem moving to phase " + phase + ": this server is always in phase " + servingPhase, plain: true}
+		return nil, &message{status: http.StatusBadRequest, text: "Problem moving to phase " + phase + ": this server is always in phase " + servingPhase, plain: true}
 	}
 	return nil, nil
 }

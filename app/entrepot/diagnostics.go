@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/url"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"entrepot/app/access"
+	"entrepot/app/audit"
+	"entrepot/app/diagnostics"
+)
+
+// diagnose gives what looks at the server itself.
+func (a *appliance) diagnose(g prometheus.Gatherer) *diagnostics.Diagnostics {
+	return diagnostics.New(diagnostics.Options{
+		Engine: a.engine, Access: a.access, Health: a.records.Health, Gatherer: g, SealKeys: a.sealer.Keys, Connections: a.cfg.Limits.Connections,
+		Folder: a.cfg.Data, Version: version, Claimed: a.cfg.Claim.Version, Edition: a.cfg.Claim.Edition, NodeID: a.node.ID,
+		Configuration: a.configurationDocuments(), Security: a.securityDocuments(),
+		Audit: []diagnostics.Document{{Name: "audit.jsonl", Write: a.writeAudit}},
+	})
+}
+
+// configurationDocuments are what is set. The types of secrets encode as nothing that tells them.
+func (a *appliance) configurationDocuments() []diagnostics.Document {
+	return []diagnostics.Document{
+		diagnostics.JSON("configuration.json", func(context.Context) (any, error) {
+			cfg := a.cfg
+			if u, err := url.Parse(cfg.Proxy.URL); err == nil {
+				cfg.Proxy.URL = u.Redacted()
+			}
+			return cfg, nil
+		}),
+		diagnostics.JSON("repositories.json", func(context.Context) (any, error) { return a.engine.List(), nil }),
+		diagnostics.JSON("blobstores.json", func(context.Context) (any, error) { return a.engine.BlobStores(), nil }),
+		diagnostics.JSON("routing-rules.json", func(context.Context) (any, error) { return a.engine.RoutingRules(), nil }),
+		diagnostics.JSON("capabilities.json", func(ctx context.Context) (any, error) { return a.settings.Capabilities(ctx) }),
+		diagnostics.JSON("http.json", func(context.Context) (any, error) { return a.out.InForce(), nil }),
+		diagnostics.JSON("mail.json", func(ctx context.Context) (any, error) {
+			m, _, err := a.mail.Settings(ctx)
+			return m, err
+		}),
+	}
+}
+
+// securityDocuments are who may do what, without passwords and tokens.
+func (a *appliance) securityDocuments() []diagnostics.Document {
+	return []diagnostics.Document{
+		diagnostics.JSON("users.json", func(ctx context.Context) (any, error) { return a.access.Users(ctx, access.UserFilter{}) }),
+		diagnostics.JSON("roles.json", func(ctx context.Context) (any, error) { return a.access.Roles(ctx, "") }),
+		diagnostics.JSON("privileges.json", func(ctx context.Context) (any, error) { return a.access.Privileges(ctx) }),
+		diagnostics.JSON("content-selectors.json", func(ctx context.Context) (any, error) { return a.access.Selectors(ctx) }),
+		diagnostics.JSON("realms.json", func(ctx context.Context) (any, error) { return a.access.ConfiguredRealms(ctx) }),
+		diagnostics.JSON("anonymous.json", func(ctx context.Context) (any, error) { return a.access.Anonymous(ctx) }),
+	}
+}
+
+// auditPage is how many events are read at once.
+const auditPage = 500
+
+// writeAudit writes what was changed, a line an event.
+func (a *appliance) writeAudit(ctx context.Context, w io.Writer) error {
+	lines, after := json.NewEncoder(w), ""
+	for {
+		found, next, err := a.audit.Query(ctx, audit.Filter{}, after, auditPage)
+		if err != nil {
+			return err
+		}
+		for _, one := range found {
+			if err := lines.Encode(one); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
