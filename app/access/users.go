@@ -74,6 +74,8 @@ type UserUpdate struct {
 type UserFilter struct {
 	Prefix string // of the id, ignoring case; "" for all
 	Source string // "" for every source
+	// Stored selects only users of whom something is kept here: directories are not asked.
+	Stored bool
 }
 
 // Validate finds the faults that the request has by itself.
@@ -156,6 +158,9 @@ func noUser(id string) error { return refuse(NotFound, "User '%s' not found.", i
 func (s *Service) Users(ctx context.Context, filter UserFilter) ([]User, error) {
 	list, asked := []User{}, map[string]bool{}
 	for _, realm := range s.directories(filter.Source) {
+		if filter.Stored {
+			break
+		}
 		found, err := s.externalUsers(ctx, realm, filter.Prefix)
 		if err != nil && filter.Source != "" {
 			return nil, err

@@ -21,7 +21,6 @@ import (
 // keptTables become records, under the section that is given, named by the column that is given.
 var keptTables = []struct{ table, section, name string }{
 	{"cleanup_policy", "cleanup-policies", "name"},
-	{"ldap_configuration", "ldap", "id"},
 	{"logging_overrides", "logging", "name"},
 }
 
@@ -30,6 +29,7 @@ var translatedTables = []string{
 	"repository", "repository_routing_rule", "blob_store_configuration", "security_user", "user_role_mapping", "role", "privilege",
 	"selector_configuration", "realm_configuration", "anonymous_configuration", "api_key", "api_key_v2", "secrets", "key_store_data",
 	"qrtz_job_details", "qrtz_triggers", "capability_storage_item", "email_configuration", "http_client_configuration", "script", "deployment_id",
+	"ldap_configuration",
 }
 
 // transientTables say how the old server ran, not how it was set up: counters, locks, the progress of its own updates, the key of its

@@ -28,6 +28,9 @@ func (d *Directory) readSystem(ctx context.Context, inv *inventory.Inventory) er
 			}
 		}
 	}
+	if err := d.readLDAP(ctx, inv); err != nil {
+		return err
+	}
 	for _, c := range d.survey.Keystore.Trusted {
 		inv.System.Certificates = append(inv.System.Certificates, inventory.Certificate{Name: c.Alias, PEM: encodePEM("CERTIFICATE", c.DER), Added: c.Created.UTC()})
 	}

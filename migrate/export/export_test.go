@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
+	"entrepot/app/audit"
 	"entrepot/app/kept"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -72,6 +74,17 @@ func newTarget(t *testing.T) importer.Target {
 	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer)}
 }
 
+// newLDAP gives what takes LDAP servers.
+func newLDAP(rows *kv.Store, sealer *seal.Sealer) *ldap.Service {
+	return ldap.New(rows, ldap.Options{Sealer: sealer, Change: func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
+		ops, err := plan()
+		if err != nil {
+			return err
+		}
+		return rows.Apply(ctx, ops...)
+	}})
+}
+
 // newSystem gives what takes the settings of a whole server.
 func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
 	t.Helper()
@@ -86,6 +99,7 @@ func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.Syste
 	return importer.System{
 		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
 		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
+		LDAP: newLDAP(rows, sealer),
 	}
 }
 
@@ -126,6 +140,9 @@ func fillSystem(t *testing.T, s importer.System) {
 	}}))
 	must(t, s.Mail.Set(t.Context(), mail.Settings{Enabled: true, Host: "mail.example.org", Port: 25, From: "a@example.org", Password: "secret-4"}))
 	must(t, s.Settings.Import(t.Context(), settings.Capability{ID: "1", Type: "webhook.global", Secrets: map[string]settings.Secret{"secret": "secret-5"}}))
+	for _, name := range []string{"second", "first"} {
+		must(t, s.LDAP.Import(t.Context(), access.System(), ldap.Server{Name: name, Host: "ldap.example.org", Scheme: ldap.SchemeSimple, Password: ldap.Secret("pw of " + name)}))
+	}
 	must(t, s.Scripts.Import(t.Context(), scripts.Script{Name: "hello", Type: "groovy", Content: "return 1"}))
 }
 

@@ -73,7 +73,7 @@ func (w *writer) accounts(ctx context.Context, a *inventory.Access) error {
 			a.Roles = append(a.Roles, access.RoleInput{ID: r.ID, Name: r.Name, Description: &r.Description, Privileges: r.Privileges, Roles: r.Roles})
 		}
 	}
-	users, err := service.Users(ctx, access.UserFilter{})
+	users, err := service.Users(ctx, access.UserFilter{Stored: true})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func (w *writer) system(ctx context.Context, s *inventory.System) error {
 	if s.Capabilities, err = from.Settings.Capabilities(ctx); err != nil {
 		return err
 	}
+	if s.LDAP, err = from.LDAP.Servers(ctx); err != nil {
+		return err
+	}
 	s.Scripts, err = from.Scripts.List(ctx)
 	return err
 }

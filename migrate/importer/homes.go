@@ -20,7 +20,7 @@ type home struct {
 
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
-	sectionRepositories, sectionTokens, sectionUsers, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionRepositories, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
 }
 
 // homeOf gives the home of a section; records that nothing uses yet have one of their own.
@@ -56,6 +56,8 @@ func (p *Plan) homeOf(section string) home {
 		return p.tokenHome(actor)
 	case sectionSecurity:
 		return p.securityHome(actor)
+	case sectionLDAP:
+		return p.directoryHome(actor)
 	}
 	return home{
 		func(ctx context.Context, name string) (any, error) { return p.recordState(ctx, section, name) },

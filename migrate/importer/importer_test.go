@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"entrepot/app/access"
+	"entrepot/app/access/ldap"
+	"entrepot/app/audit"
 	"entrepot/app/kept"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -194,6 +196,17 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	return &server{target, rows}
 }
 
+// newLDAP gives what takes LDAP servers.
+func newLDAP(rows *kv.Store, sealer *seal.Sealer) *ldap.Service {
+	return ldap.New(rows, ldap.Options{Sealer: sealer, Change: func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
+		ops, err := plan()
+		if err != nil {
+			return err
+		}
+		return rows.Apply(ctx, ops...)
+	}})
+}
+
 // newSystem gives what takes the settings of a whole server.
 func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
 	t.Helper()
@@ -208,6 +221,7 @@ func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.Syste
 	return importer.System{
 		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
 		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
+		LDAP: newLDAP(rows, sealer),
 	}
 }
 

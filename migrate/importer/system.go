@@ -4,7 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
+	"entrepot/app/access"
+	"entrepot/app/access/ldap"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -23,6 +26,7 @@ const (
 	sectionCapabilities = "capabilities"
 	sectionScripts      = "scripts"
 	sectionSystem       = "system"
+	sectionLDAP         = "ldap"
 )
 
 // System is what takes the settings of the whole server. All members are required.
@@ -33,6 +37,58 @@ type System struct {
 	Mail     *mail.Service
 	Settings *settings.Settings
 	Scripts  *scripts.Store
+	LDAP     *ldap.Service
+}
+
+// ldapOrder is the setting of the section ldap that is no server; servers follow ldapServer.
+const (
+	ldapOrder  = "order"
+	ldapServer = "server/"
+)
+
+// directories lists LDAP servers, and then their order.
+func (p *Plan) directories(servers []ldap.Server) []*setting {
+	var all []*setting
+	var names []string
+	target, actor := p.target.System.LDAP, access.Actor{UserID: p.opts.Actor, Source: access.SourceLocal}
+	for _, s := range servers {
+		names = append(names, s.Name)
+		all = append(all, &setting{
+			section: sectionLDAP, name: ldapServer + s.Name, content: s, secrets: []repository.Secret{repository.Secret(s.Password)},
+			write: func(ctx context.Context) error { return target.Import(ctx, actor, s) },
+		})
+	}
+	if len(names) > 1 {
+		all = append(all, &setting{
+			section: sectionLDAP, name: ldapOrder, content: names, write: func(ctx context.Context) error { return target.Arrange(ctx, actor, names) },
+		})
+	}
+	return all
+}
+
+// directoryHome knows LDAP servers with their passwords, and their order.
+func (p *Plan) directoryHome(actor access.Actor) home {
+	target := p.target.System.LDAP
+	return home{
+		func(ctx context.Context, name string) (any, error) {
+			if name == ldapOrder {
+				servers, err := target.Servers(ctx)
+				names := []string{}
+				for _, s := range servers {
+					names = append(names, s.Name)
+				}
+				return names, err
+			}
+			s, err := target.Server(ctx, strings.TrimPrefix(name, ldapServer))
+			return stateOf([]any{s, string(s.Password)}, err)
+		},
+		func(ctx context.Context, name string) error {
+			if name == ldapOrder {
+				return nil // it goes with the servers
+			}
+			return target.Delete(ctx, actor, strings.TrimPrefix(name, ldapServer))
+		},
+	}
 }
 
 // system lists what is set for the whole server.
@@ -77,6 +133,7 @@ func (p *Plan) system(s *inventory.System) []*setting {
 		_, added.why = settings.Standing(c)
 		added.kept = added.why != ""
 	}
+	all = append(all, p.directories(s.LDAP)...)
 	for _, c := range s.Scripts {
 		added := add(sectionScripts, c.Name, c, func(ctx context.Context) error { return target.Scripts.Import(ctx, c) })
 		added.why, added.kept = "listed and never run", true

@@ -3,6 +3,7 @@ package inventory
 import (
 	"time"
 
+	"entrepot/app/access/ldap"
 	"entrepot/app/mail"
 	"entrepot/app/outbound"
 	"entrepot/app/scripts"
@@ -17,6 +18,7 @@ type System struct {
 	Mail         *mail.Settings     // nil when nothing is set
 	Capabilities []settings.Capability
 	Scripts      []scripts.Script
+	LDAP         []ldap.Server // in the order in which they are asked
 }
 
 // Certificate is a certificate that is trusted.
@@ -38,6 +40,10 @@ func (s *System) Secrets() map[string]Hidden {
 				held[name] = Hidden{func() string { return string(p.Auth.Password) }, func(v string) { p.Auth.Password = outbound.Secret(v) }}
 			}
 		}
+	}
+	for i := range s.LDAP {
+		server := &s.LDAP[i]
+		held["LDAP server "+server.Name] = Hidden{func() string { return string(server.Password) }, func(v string) { server.Password = ldap.Secret(v) }}
 	}
 	return held
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"entrepot/app/access/ldap"
 	"entrepot/formats"
 	"entrepot/migrate/inventory"
 )
@@ -66,7 +67,9 @@ func newOld() *old {
 		"security/roles?source=default": `[{"id":"nx-admin","readOnly":true},{"id":"r","name":"r","readOnly":false,"privileges":["p"],"roles":[]}]`,
 		"security/users?source=default": `[{"userId":"admin","source":"default","status":"active","roles":["nx-admin"]}]`,
 		"security/realms/active":        `["NexusAuthenticatingRealm"]`,
-		"security/anonymous":            `{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`,
+		"security/ldap": `[{"name":"b","order":2,"protocol":"LDAP","host":"two","port":389,"searchBase":"dc=x","authScheme":"NONE"},
+			{"name":"a","order":1,"protocol":"LDAPS","host":"one","port":636,"searchBase":"dc=x","authScheme":"SIMPLE","authUsername":"cn=r"}]`,
+		"security/anonymous": `{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`,
 		"assets?repository=files": `{"items":[{"path":"/a b.txt","contentType":"text/plain","fileSize":5,"checksum":{"sha1":"aa"},
 			"lastModified":"2024-01-02T03:04:05.678+00:00","blobCreated":"2024-01-02T03:04:05.700+00:00","lastDownloaded":null,"uploader":"ann","uploaderIp":"10.0.0.1"}],"continuationToken":"2"}`,
 		"assets?continuationToken=2&repository=files": `{"items":[{"path":"/c.txt","fileSize":1,"checksum":{},"lastModified":"2024-01-02T03:04:05.678+0000"}],"continuationToken":null}`,
@@ -102,6 +105,9 @@ func TestDescribe(t *testing.T) {
 	inv, err := s.Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if l := inv.System.LDAP; len(l) != 2 || l[0].Host != "one" || l[1].Scheme != ldap.SchemeNone {
+		t.Errorf("LDAP servers %+v", l)
 	}
 	byName := make(map[string]inventory.Repository)
 	var order []string

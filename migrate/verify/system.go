@@ -3,7 +3,9 @@ package verify
 import (
 	"errors"
 	"maps"
+	"slices"
 
+	"entrepot/app/access/ldap"
 	"entrepot/app/scripts"
 	"entrepot/app/settings"
 	"entrepot/app/trust"
@@ -48,6 +50,30 @@ func (c *comparison) system(inv *inventory.Inventory) (int, error) {
 		}
 	}
 	return count, nil
+}
+
+func (c *comparison) directories(inv *inventory.Inventory) (int, error) {
+	here, err := c.target.System.LDAP.Servers(c.ctx)
+	if err != nil {
+		return 0, err
+	}
+	last := -1
+	for _, there := range inv.System.LDAP {
+		i := slices.IndexFunc(here, func(s ldap.Server) bool { return s.Name == there.Name })
+		if i < 0 {
+			c.differ("LDAP server", there.Name, "is not here")
+			continue
+		}
+		if i < last {
+			c.differ("LDAP server", there.Name, "has another place in the order")
+		}
+		if there.Password != "" && here[i].Password != there.Password {
+			c.differ("LDAP server", there.Name, "has another password")
+		}
+		last, there.ID = i, here[i].ID
+		c.same("LDAP server", there.Name, there, here[i])
+	}
+	return len(inv.System.LDAP), nil
 }
 
 func (c *comparison) certificates(inv *inventory.Inventory) (int, error) {

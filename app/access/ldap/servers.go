@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -252,6 +253,21 @@ func (s *Service) Reorder(ctx context.Context, actor access.Actor, names []strin
 	})
 }
 
+// Arrange puts the servers of some names first, in the order of the names; names of no server are passed over.
+func (s *Service) Arrange(ctx context.Context, actor access.Actor, names []string) error {
+	return s.edit(ctx, audit.Event{Actor: actor, Action: "ldap.order", Object: "servers"}, func(servers []Server) ([]Server, error) {
+		place := func(name string) int {
+			i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+			if i < 0 {
+				return len(names)
+			}
+			return i
+		}
+		slices.SortStableFunc(servers, func(a, b Server) int { return cmp.Compare(place(a.Name), place(b.Name)) })
+		return servers, nil
+	})
+}
+
 // Import stores a server as another installation kept it, in place of one with the same name. It may be one that cannot be spoken to.
 func (s *Service) Import(ctx context.Context, actor access.Actor, server Server) error {
 	if strings.TrimSpace(server.Name) == "" {
@@ -260,6 +276,9 @@ func (s *Service) Import(ctx context.Context, actor access.Actor, server Server)
 	return s.edit(ctx, audit.Event{Actor: actor, Action: "ldap.import", Object: server.Name}, func(servers []Server) ([]Server, error) {
 		if i := position(servers, server.Name); i >= 0 {
 			server.ID = servers[i].ID
+			if server.Password == "" && server.sameConnection(&servers[i]) {
+				server.Password = servers[i].Password // the source does not tell it
+			}
 			servers[i] = server
 			return servers, nil
 		}
