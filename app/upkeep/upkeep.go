@@ -1,5 +1,5 @@
-// Package upkeep has the kinds of work that tasks of this server do: cleaning up by policies, collecting and verifying blobs, rebuilding
-// what is derived from content. It gives them to package tasks, which runs them.
+// Package upkeep has the kinds of work that tasks of this server do: cleaning up by policies, collecting and verifying blobs, cloning
+// repositories, rebuilding what is derived from content. It gives them to package tasks, which runs them.
 //
 // Invariants: nothing is changed while the server is read-only; work ends soon after its context does, and can then be begun again; two
 // runs that would get in each other's way claim the same thing.
@@ -40,6 +40,7 @@ const (
 	MavenRebuildMetadata  = "maven-rebuild-metadata"
 	MavenRemoveSnapshots  = "maven-remove-snapshots"
 	MavenRemoveUnusedSnap = "maven-remove-unused-snapshots"
+	CloneRepository       = "clone-repository"
 )
 
 // Every stands for all repositories or blob stores in a property.
@@ -73,7 +74,7 @@ func Types(o Options) []tasks.Type {
 		o.Now = time.Now
 	}
 	w := &work{o}
-	all := []tasks.Type{w.cleanupType(), w.checkpointType(), w.tokensType()}
+	all := []tasks.Type{w.cleanupType(), w.checkpointType(), w.tokensType(), w.cloneType()}
 	all = append(all, w.blobTypes()...)
 	all = append(all, w.rebuildTypes()...)
 	all = append(all, w.removeTypes()...)
