@@ -21,6 +21,7 @@ import (
 	"entrepot/app/resource"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/tasks"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
 )
@@ -39,6 +40,7 @@ type Options struct {
 	Audit     *audit.Log
 	Node      *node.Node
 	Search    *search.Index
+	Tasks     *tasks.Service
 	Trees     *catalog.Catalog
 	Version   string // of this program
 	// Health tells whether records and blobs can be read and written; nil means always.
@@ -65,6 +67,9 @@ type API struct {
 	certificates kind[resource.Certificate]
 	capabilities kind[resource.Capability]
 	ldapServers  kind[resource.LDAPServer]
+	tasks        kind[resource.Task]
+
+	cleanupPolicies kind[resource.CleanupPolicy]
 }
 
 // New makes the API.
@@ -89,6 +94,8 @@ func New(o Options) *API {
 	a.certificates = kind[resource.Certificate]{Set: o.Resources.Certificates()}
 	a.capabilities = kind[resource.Capability]{Set: o.Resources.Capabilities()}
 	a.ldapServers = kind[resource.LDAPServer]{Set: o.Resources.LDAPServers()}
+	a.cleanupPolicies = kind[resource.CleanupPolicy]{Set: o.Resources.CleanupPolicies()}
+	a.tasks = kind[resource.Task]{Set: o.Resources.Tasks()}
 	return a
 }
 
@@ -106,7 +113,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.cleanupPolicyOperations(), a.taskOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -23,6 +26,7 @@ import (
 	"entrepot/app/search"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -59,12 +63,14 @@ func (h headerOnly) Permits(c server.Caller, name string) bool {
 
 // rig is a server with nothing but the native API, over memory.
 type rig struct {
-	t      *testing.T
-	base   string
-	server *server.Server
-	engine *repository.Engine
-	access *access.Service
-	clock  *atomic.Int64 // what the clock of accounts is ahead, in nanoseconds
+	t        *testing.T
+	base     string
+	server   *server.Server
+	engine   *repository.Engine
+	access   *access.Service
+	shutdown func() error
+	job      chan struct{} // lets the task "count" go on by one
+	clock    *atomic.Int64 // what the clock of accounts is ahead, in nanoseconds
 }
 
 func newRig(t *testing.T) *rig {
@@ -108,26 +114,59 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	switches, err := settings.Open(ctx, store, settings.Options{Audit: log, Sealer: clear{}})
 	must(err)
+	policies, err := cleanup.Open(ctx, store)
+	must(err)
+	job := make(chan struct{})
+	upkeep, err := tasks.Open(ctx, store, tasks.Options{Audit: log, Types: []tasks.Type{{
+		ID: "count", Name: "Count", Fields: []tasks.Field{{ID: "to", Label: "To", Kind: tasks.Number, Required: true}}, Do: countOn(job),
+	}}})
+	must(err)
 	directories := ldap.New(store, ldap.Options{Sealer: clear{}, Change: users.Change})
 	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
 		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
 	}})
 	api := New(Options{
-		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories,
+		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Tasks: upkeep, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
+			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories, Upkeep: upkeep, Cleanup: cleanup.New(policies, engine, cleanup.Options{Audit: log}),
 			Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
 		}),
 	})
 	must(api.Mount(s, headerOnly{users}))
 	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
 	must(err)
+	working, stop := context.WithCancel(ctx)
+	served := make(chan struct{})
+	go func() { defer close(served); upkeep.Serve(working) }()
+	shutdown := sync.OnceValue(func() error { return s.Shutdown(ctx) })
 	t.Cleanup(func() {
-		must(s.Shutdown(ctx))
+		must(shutdown())
+		stop()
+		<-served
 		must(engine.Close())
 		must(trees.Close())
 		must(log.Close())
 	})
-	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users, clock: clock}
+	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users, clock: clock, job: job, shutdown: shutdown}
+}
+
+// countOn is the work of a task that counts as often as it is let.
+func countOn(job <-chan struct{}) func(context.Context, map[string]string, *tasks.Monitor) (string, error) {
+	return func(ctx context.Context, properties map[string]string, m *tasks.Monitor) (string, error) {
+		to, err := strconv.Atoi(properties["to"])
+		if err != nil {
+			return "", err
+		}
+		m.Total(int64(to))
+		for range to {
+			select {
+			case <-job:
+				m.Add(1)
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		}
+		return "Counted", nil
+	}
 }
 
 const admin = "admin:admin123"

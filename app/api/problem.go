@@ -8,10 +8,12 @@ import (
 	"github.com/google/uuid"
 
 	"entrepot/app/access"
+	"entrepot/app/cleanup"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
 	"entrepot/app/search"
 	"entrepot/app/server"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 )
@@ -100,6 +102,14 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 		return Problem{Status: http.StatusConflict, Detail: "The certificate is trusted already"}, nil
 	case errors.Is(err, trust.ErrInvalid):
 		return Problem{Status: http.StatusUnprocessableEntity, Detail: "This is no certificate", Errors: []Invalid{{"#/pem", "must be a certificate in PEM form"}}}, nil
+	case errors.Is(err, cleanup.ErrNotFound):
+		return Problem{Status: http.StatusNotFound, Detail: "There is no such cleanup policy"}, nil
+	case errors.Is(err, tasks.ErrNotFound):
+		return Problem{Status: http.StatusNotFound, Detail: "There is no such task"}, nil
+	case errors.Is(err, tasks.ErrDisabled), errors.Is(err, tasks.ErrUnsupported), errors.Is(err, tasks.ErrNotRunning):
+		return Problem{Status: http.StatusConflict, Detail: strings.TrimPrefix(err.Error(), "tasks: ")}, nil
+	case errors.Is(err, tasks.ErrClosed):
+		return Problem{Status: http.StatusServiceUnavailable, Detail: "Tasks are not run at the moment"}, nil
 	case errors.Is(err, repository.ErrChanged):
 		return Problem{Status: http.StatusConflict, Detail: "Somebody else changed this meanwhile"}, nil
 	}

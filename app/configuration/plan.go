@@ -61,8 +61,8 @@ type Configuration struct{ sections []section }
 // New gives the configuration of a server. The order is that of dependency.
 func New(r *resource.Resources) *Configuration {
 	return &Configuration{[]section{
-		value(r.OutboundGuard()), value(r.HTTP()), collection(r.Certificates()), collection(r.BlobStores()), collection(r.RoutingRules()), collection(r.Repositories()), collection(r.Selectors()), collection(r.Privileges()),
-		collection(r.Roles()), collection(r.Users()), collection(r.LDAPServers()), value(r.LDAPOrder()), value(r.Realms()), value(r.Anonymous()), value(r.Email()), collection(r.Capabilities()), value(r.AuditSettings()),
+		value(r.OutboundGuard()), value(r.HTTP()), collection(r.Certificates()), collection(r.BlobStores()), collection(r.RoutingRules()), collection(r.CleanupPolicies()), collection(r.Repositories()), collection(r.Selectors()), collection(r.Privileges()),
+		collection(r.Roles()), collection(r.Users()), collection(r.LDAPServers()), value(r.LDAPOrder()), value(r.Realms()), value(r.Anonymous()), value(r.Email()), collection(r.Capabilities()), value(r.AuditSettings()), collection(r.NamedTasks()),
 	}}
 }
 

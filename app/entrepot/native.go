@@ -33,13 +33,13 @@ func acting(ctx context.Context, c server.Caller, remote string) context.Context
 
 // resources gives what administrators set as documents.
 func (a *appliance) resources() *resource.Resources {
-	return resource.New(resource.Options{Engine: a.engine, Access: a.access, Mail: a.mail, Audit: a.audit, Outbound: a.out, Trust: a.trust, Settings: a.settings, LDAP: a.ldap})
+	return resource.New(resource.Options{Engine: a.engine, Access: a.access, Mail: a.mail, Audit: a.audit, Outbound: a.out, Trust: a.trust, Settings: a.settings, LDAP: a.ldap, Cleanup: a.cleanup, Upkeep: a.tasks})
 }
 
 // mountNative adds the native API.
 func (a *appliance) mountNative(s *server.Server, authenticator server.Authenticator) error {
 	return api.New(api.Options{
-		Engine: a.engine, Access: a.access, Resources: a.resources(), Audit: a.audit, Node: a.node, Search: a.search, Trees: a.catalog, Version: version,
+		Engine: a.engine, Access: a.access, Resources: a.resources(), Audit: a.audit, Node: a.node, Search: a.search, Tasks: a.tasks, Trees: a.catalog, Version: version,
 		Health: a.records.Health, Log: a.log,
 	}).Mount(s, authenticator)
 }

@@ -6,10 +6,12 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/mail"
 	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 )
 
@@ -23,6 +25,8 @@ type Options struct {
 	Trust    *trust.Store
 	Settings *settings.Settings
 	LDAP     *ldap.Service
+	Cleanup  *cleanup.Service
+	Upkeep   *tasks.Service
 }
 
 // Resources gives the documents of a server. Its methods may be called from many goroutines.

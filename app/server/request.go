@@ -76,6 +76,9 @@ type Labels struct {
 // Context ends when the server gives up waiting for requests in flight. It carries the request's span where tracing is on.
 func (r *Request) Context() context.Context { return r.context }
 
+// Ending is closed when the server is about to stop: an answer that has no end of its own ends then.
+func (r *Request) Ending() <-chan struct{} { return r.server.ending }
+
 // Body gives the request's body, nil when there is none. Reading it fails with a *StatusError when it is cut off, too long for the
 // route or stops arriving.
 func (r *Request) Body() io.Reader {

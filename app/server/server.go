@@ -79,6 +79,8 @@ type Server struct {
 	context   context.Context
 	cancel    context.CancelFunc
 	accepting sync.WaitGroup
+	ending    chan struct{} // closed when requests are to come to their end
+	end       sync.Once
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -88,7 +90,7 @@ type Server struct {
 // New gives a server that does not listen yet.
 func New(opts Options) *Server {
 	defaults(&opts)
-	s := &Server{opts: opts, log: opts.Log, hot: newHot(opts.HotBytes), conns: make(map[*conn]struct{})}
+	s := &Server{opts: opts, log: opts.Log, hot: newHot(opts.HotBytes), conns: make(map[*conn]struct{}), ending: make(chan struct{})}
 	s.lateness = min(opts.HeaderTimeout, opts.BodyTimeout, opts.IdleTimeout) / 8
 	s.context, s.cancel = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
@@ -161,6 +163,7 @@ func (s *Server) Listen(l Listener) (net.Addr, error) {
 // Shutdown refuses new connections, lets requests in flight finish until ctx ends, then cuts the rest off. It returns an error when
 // something had to be cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.end.Do(func() { close(s.ending) })
 	s.mu.Lock()
 	for _, l := range s.listeners { // the framework knows only those that have begun to accept
 		_ = l.Close()
