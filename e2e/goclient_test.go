@@ -27,8 +27,6 @@ var clientExceptions = map[string]string{
 	"pkg/blobstore/TestBlobstoreS3":                  "there is no driver for buckets yet: an S3 blob store is refused with that reason",
 	"pkg/blobstore/TestBlobstoreAzure":               "Azure blob stores are absent, as on the open-source server",
 	"pkg/blobstore/TestBlobstoreAzureTestConnection": "Azure blob stores are absent, as on the open-source server",
-	"pkg/security/TestSecurityLDAP":                  "LDAP servers are not served yet",
-	"pkg/security/TestSecurityLDAPList":              "LDAP servers are not served yet",
 	"pkg/security/TestUserTokens":                    "user tokens are not served yet",
 	"pkg/security/TestSAML":                          "SAML settings are absent, as on the open-source server",
 	"pkg/security/TestSecuritySSLCertificate":        "looks at the certificate of a site on the Internet",
