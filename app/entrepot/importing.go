@@ -78,6 +78,7 @@ func (a *appliance) importTarget() importer.Target {
 		Engine: a.engine, Access: a.access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
 		FreeSpace: a.freeBytes, Adopted: a.adopted,
 		System: importer.System{Node: a.node, Trust: a.trust, Outbound: a.out, Mail: a.mail, Settings: a.settings, Scripts: a.scripts, LDAP: a.ldap},
+		Upkeep: importer.Upkeep{Cleanup: a.cleanup, Tasks: a.tasks},
 	}
 }
 

@@ -99,7 +99,7 @@ func TestImport(t *testing.T) {
 		for _, s := range h.List() {
 			got = append(got, fmt.Sprintf("%s %s %d %q", s.ID, s.Name, len(s.Runs), s.Reason))
 		}
-		want := []string{`f Foreign 1 "tasks: this server does not have tasks of this type"`, `b Old 0 ""`}
+		want := []string{`f Foreign 1 "This server has no tasks of type alien: it is kept, and never runs"`, `b Old 0 ""`}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}

@@ -164,7 +164,7 @@ func (s *Service) Get(id string) (Status, error) {
 func (s *Service) status(t *task) Status {
 	st := Status{Definition: t.def.clone(), State: Waiting, Next: t.next, Runs: slices.Clone(t.runs.Ended), Revision: t.revision.Load()}
 	if typ := s.types[t.def.Type]; typ == nil {
-		st.Reason = ErrUnsupported.Error()
+		st.Reason = fmt.Sprintf("This server has no tasks of type %s: it is kept, and never runs", t.def.Type)
 	} else {
 		st.Title = typ.title(t.def)
 	}

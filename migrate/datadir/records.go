@@ -15,12 +15,10 @@ import (
 	"entrepot/migrate/h2"
 	"entrepot/migrate/inventory"
 	"entrepot/migrate/secrets"
-	"entrepot/migrate/secrets/javastream"
 )
 
 // keptTables become records, under the section that is given, named by the column that is given.
 var keptTables = []struct{ table, section, name string }{
-	{"cleanup_policy", "cleanup-policies", "name"},
 	{"logging_overrides", "logging", "name"},
 }
 
@@ -30,6 +28,7 @@ var translatedTables = []string{
 	"selector_configuration", "realm_configuration", "anonymous_configuration", "api_key", "api_key_v2", "secrets", "key_store_data",
 	"qrtz_job_details", "qrtz_triggers", "capability_storage_item", "email_configuration", "http_client_configuration", "script", "deployment_id",
 	"ldap_configuration",
+	"cleanup_policy",
 }
 
 // transientTables say how the old server ran, not how it was set up: counters, locks, the progress of its own updates, the key of its
@@ -51,9 +50,6 @@ func (d *Directory) readRecords(ctx context.Context, inv *inventory.Inventory) e
 			}
 			inv.Records = append(inv.Records, d.rowRecord(r, k.section, k.name))
 		}
-	}
-	if err := d.readTasks(ctx, inv); err != nil {
-		return err
 	}
 	d.readIdentity(inv)
 	return d.readUnknown(ctx, inv)
@@ -109,69 +105,6 @@ func plainValue(v any) any {
 		return v.UTC()
 	}
 	return v
-}
-
-// readTasks reads scheduled tasks: what is to be done, and when. Both are serialised maps.
-func (d *Directory) readTasks(ctx context.Context, inv *inventory.Inventory) error {
-	triggers := make(map[string]map[string]string)
-	for r, err := range d.rows(ctx, "qrtz_triggers") {
-		if err != nil {
-			return err
-		}
-		data, err := jobData(r)
-		if err != nil {
-			return err
-		}
-		triggers[r.text("job_name")] = data
-	}
-	for r, err := range d.rows(ctx, "qrtz_job_details") {
-		if err != nil {
-			return err
-		}
-		data, err := jobData(r)
-		if err != nil {
-			return err
-		}
-		name := r.text("job_name")
-		inv.Records = append(inv.Records, record("tasks", name, object{"name": r.text("description"), "task": data, "schedule": triggers[name]}, nil))
-	}
-	return nil
-}
-
-// jobData reads the map of a task or of its schedule.
-func jobData(r *row) (map[string]string, error) {
-	raw, ok := get[[]byte](r, "job_data")
-	if r.err != nil {
-		return nil, r.err
-	}
-	data := make(map[string]string)
-	if !ok || len(raw) == 0 {
-		return data, nil
-	}
-	v, err := javastream.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("datadir: table %s, row %d: %w", r.Table.Name, r.ID, err)
-	}
-	o, ok := v.(*javastream.Object)
-	if !ok {
-		return nil, fmt.Errorf("datadir: table %s, row %d: no map of job data", r.Table.Name, r.ID)
-	}
-	entries, _ := o.Field("map")
-	for key, value := range javastream.Entries(entries) {
-		if value != nil {
-			data[text(key)] = text(value)
-		}
-	}
-	return data, nil
-}
-
-// text gives a serialised value as text; boxed numbers and truth values hold theirs in a field of their own.
-func text(v any) string {
-	if o, ok := v.(*javastream.Object); ok {
-		inner, _ := o.Field("value")
-		return fmt.Sprint(inner)
-	}
-	return fmt.Sprint(v)
 }
 
 // readIdentity keeps the server's own TLS identity.

@@ -16,6 +16,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/kept"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -25,6 +26,7 @@ import (
 	"entrepot/app/scripts"
 	"entrepot/app/seal"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -71,7 +73,7 @@ func newTarget(t *testing.T) importer.Target {
 	service, err := access.Open(t.Context(), rows, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer)}
+	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
 }
 
 // newLDAP gives what takes LDAP servers.
@@ -120,6 +122,13 @@ func fill(t *testing.T, s importer.Target) {
 	must(t, s.Access.ImportRole(ctx, access.System(), access.RoleInput{ID: "dev", Name: "dev"}))
 	must(t, s.Records.Put(ctx, kept.Record{Section: "email", Name: "1", Value: json.RawMessage(`{"host":"mail"}`), Secrets: map[string]string{"password": "secret-2"}}))
 	fillSystem(t, s.System)
+	must(t, s.Upkeep.Cleanup.Create(ctx, cleanup.Policy{Name: "old", Format: "raw", Criteria: cleanup.Criteria{AssetRegex: ".*"}}, "test"))
+	for _, typ := range []string{"collect-blobs", "script"} {
+		must(t, s.Upkeep.Tasks.Import(ctx, tasks.Definition{
+			ID: "t-" + typ, Type: typ, Name: "Nightly", Enabled: true, Alert: tasks.Alert{Email: "a@example.org"}, Properties: map[string]string{"x": "y"},
+			Schedule: tasks.Schedule{Frequency: tasks.Weekly, Start: day, Days: []int{1, 4}, Zone: "+02:00"},
+		}, &tasks.Outcome{Started: day, Result: tasks.Failed, Message: "no luck"}))
+	}
 	for _, a := range []repository.Restored{
 		{Path: "/größe + 1:2.txt", ContentType: "text/plain", Uploader: "ann", UploaderIP: "10.0.0.1", LastDownloaded: day.AddDate(0, 1, 0)},
 		{Path: "/same.txt", ContentType: "text/plain", Uploader: "ann"},

@@ -45,6 +45,7 @@ func (w *writer) describe(ctx context.Context) (*inventory.Inventory, error) {
 	if err := w.system(ctx, &inv.System); err != nil {
 		return nil, err
 	}
+	w.upkeep(&inv.Upkeep)
 	return inv, w.records(ctx, inv)
 }
 

@@ -20,7 +20,7 @@ type home struct {
 
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
-	sectionRepositories, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
 }
 
 // homeOf gives the home of a section; records that nothing uses yet have one of their own.
@@ -58,6 +58,10 @@ func (p *Plan) homeOf(section string) home {
 		return p.securityHome(actor)
 	case sectionLDAP:
 		return p.directoryHome(actor)
+	case sectionPolicies:
+		return p.policyHome()
+	case sectionTasks:
+		return p.taskHome()
 	}
 	return home{
 		func(ctx context.Context, name string) (any, error) { return p.recordState(ctx, section, name) },

@@ -19,6 +19,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/audit"
+	"entrepot/app/cleanup"
 	"entrepot/app/kept"
 	"entrepot/app/mail"
 	"entrepot/app/node"
@@ -28,6 +29,7 @@ import (
 	"entrepot/app/scripts"
 	"entrepot/app/seal"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -147,6 +149,19 @@ func newOld() *old {
 	o.Records = []inventory.Record{{
 		Section: "email", Name: "1", Value: json.RawMessage(`{"host":"mail"}`), Secrets: map[string]repository.Secret{"password": "mail-secret"},
 	}}
+	days := int64(30)
+	o.Upkeep = inventory.Upkeep{
+		Policies: []cleanup.Policy{
+			{Name: "old", Format: "raw", Criteria: cleanup.Criteria{DownloadedDays: &days}}, {Name: "odd", Format: "raw", Criteria: cleanup.Criteria{Retain: 1}},
+		},
+		Tasks: []inventory.Task{
+			{
+				Definition: tasks.Definition{ID: "t-1", Type: "collect-blobs", Name: "Compact", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Cron, Cron: "0 0 1 * * ?", Zone: "Z"}},
+				Last:       &tasks.Outcome{Started: day, Result: tasks.OK},
+			},
+			{Definition: tasks.Definition{ID: "t-2", Type: "script", Name: "Script", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Manual}}},
+		},
+	}
 	o.put("files", "/a.txt", "first", 1)
 	o.put("files", "/same.txt", "first", 1)
 	o.put("images", "/v2/-/blobs/sha256:00", "layer", 1).Kind = "BLOB"
@@ -191,7 +206,7 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	service, err := access.Open(t.Context(), rows, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer)}
+	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
 	target.Adopted = adopt.NewCopier(engine, trees, adopted, adopt.Options{})
 	return &server{target, rows}
 }
@@ -258,7 +273,7 @@ func (s *server) differences(t *testing.T, from inventory.Source) []string {
 func TestImportEverything(t *testing.T) {
 	s, from := newServer(t), newOld()
 	plan, report := s.bring(t, from)
-	if report.New != 4 || report.Failed != 0 || report.Skipped != 1 || len(report.Created) != 5 || report.Settings != 13 {
+	if report.New != 4 || report.Failed != 0 || report.Skipped != 1 || len(report.Created) != 5 || report.Settings != 17 {
 		t.Errorf("report %+v", report)
 	}
 	var text bytes.Buffer

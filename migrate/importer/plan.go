@@ -36,7 +36,8 @@ type Target struct {
 	Access  *access.Service
 	Records *kept.Store // takes what the server has no place for
 	System  System      // takes what is set for the whole server
-	Store   *kv.Store   // keeps the journal of what was imported
+	Upkeep  Upkeep
+	Store   *kv.Store // keeps the journal of what was imported
 	Sealer  Sealer
 	// FreeSpace tells how many bytes are free on the disk that takes blobs and records; nil when nobody knows.
 	FreeSpace func() (int64, error)

@@ -56,6 +56,7 @@ func (p *Plan) settings(inv *inventory.Inventory) []*setting {
 	}
 	all = append(all, p.accounts(&inv.Access)...)
 	all = append(all, p.system(&inv.System)...)
+	all = append(all, p.upkeep(&inv.Upkeep)...)
 	for _, r := range inv.Records {
 		all = append(all, p.record(r))
 	}

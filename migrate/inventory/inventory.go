@@ -49,6 +49,7 @@ type Inventory struct {
 	Repositories []Repository
 	Access       Access
 	System       System
+	Upkeep       Upkeep
 	Records      []Record
 
 	Assets int64 // how many the stream will deliver

@@ -24,7 +24,7 @@ func (c *comparison) settings(inv *inventory.Inventory) error {
 		{"blob stores", c.blobStores}, {"routing rules", c.rules}, {"repositories", c.repositories}, {"content selectors", c.selectors},
 		{"privileges", c.privileges}, {"roles", c.roles}, {"users", c.users}, {"tokens", c.tokens}, {"security settings", c.security},
 		{"system settings", c.system}, {"LDAP servers", c.directories}, {"certificates", c.certificates}, {"capabilities", c.capabilities}, {"scripts", c.scripts},
-		{"kept settings", c.records},
+		{"cleanup policies", c.policies}, {"tasks", c.tasks}, {"kept settings", c.records},
 	} {
 		count, err := compare.run(inv)
 		if err != nil {
