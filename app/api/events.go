@@ -61,20 +61,20 @@ func (c *call) events(source func(ctx context.Context, emit emitter)) *formats.R
 	}
 }
 
-// beat sends comments until the stream is to end.
+// beat sends comments until the stream is to end; the first one at once, because the head of the answer leaves with it.
 func beat(ctx context.Context, ending <-chan struct{}, w io.Writer) {
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	for {
+		if _, err := io.WriteString(w, ": here\n\n"); err != nil {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ending:
 			return
 		case <-ticker.C:
-			if _, err := io.WriteString(w, ": still here\n\n"); err != nil {
-				return
-			}
 		}
 	}
 }
