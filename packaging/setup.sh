@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests and benchmarks need, from the system's packages. Does nothing when all is there.
+# Installs what the tests and benchmarks need, from the system's packages and, for one tool, from the Python package index that pip is set
+# up to use. Does nothing when all is there.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 wanted=(
 	"curl curl"
@@ -11,20 +13,30 @@ wanted=(
 	"slapd slapd"
 	"ldapadd ldap-utils"
 	"mkfs.xfs xfsprogs"
+	"python3 python3-venv"
 )
 missing=()
 for pair in "${wanted[@]}"; do
 	read -r command package <<<"$pair"
 	command -v "$command" >/dev/null 2>&1 || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
-
-if ! command -v apt-get >/dev/null 2>&1; then
-	echo "setup: please install: ${missing[*]}" >&2
-	exit 1
+if [ ${#missing[@]} -gt 0 ]; then
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "setup: please install: ${missing[*]}" >&2
+		exit 1
+	fi
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	export DEBIAN_FRONTEND=noninteractive
+	$sudo apt-get update -qq
+	$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
-$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+
+# schemathesis makes requests from the API descriptions.
+fuzzer=schemathesis==4.32.5
+venv=.cache/schemathesis
+if ! command -v schemathesis >/dev/null 2>&1 && [ "$(cat $venv/installed 2>/dev/null)" != "$fuzzer" ]; then
+	python3 -m venv --clear "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check "$fuzzer"
+	echo "$fuzzer" >"$venv/installed"
+fi

@@ -250,8 +250,8 @@ func (n *node) find(path string, matrix bool, values []string) ([]*mounted, []st
 		return nil, nil
 	}
 	literal := segment
-	if matrix {
-		literal, _, _ = strings.Cut(segment, ";")
+	if plain, _, cut := strings.Cut(raw, ";"); cut && matrix {
+		literal, _ = unescape(plain) // it could be, above
 	}
 	if child := n.literal[literal]; child != nil {
 		if routes, v := child.at(below, more, matrix, values); routes != nil {

@@ -263,8 +263,8 @@ func (a *API) contentDescriptions() map[string]description {
 		"GET v1/components/{id}":    {tag: tagComponents, summary: "Read a component", reply: component, refuses: unprocessable},
 		"DELETE v1/components/{id}": {tag: tagComponents, summary: "Delete a component with its assets", refuses: unprocessable},
 
-		"GET v1/search":        {tag: tagSearch, summary: "Search components", query: searchParameters(true), reply: components, refuses: []int{http.StatusNotAcceptable}},
-		"GET v1/search/assets": {tag: tagSearch, summary: "Search assets", query: searchParameters(true), reply: assets, refuses: []int{http.StatusNotAcceptable}},
+		"GET v1/search":        {tag: tagSearch, summary: "Search components", query: searchParameters(true), reply: components, refuses: []int{http.StatusNotFound}},
+		"GET v1/search/assets": {tag: tagSearch, summary: "Search assets", query: searchParameters(true), reply: assets, refuses: []int{http.StatusNotFound}},
 		"GET v1/search/assets/download": {
 			tag: tagSearch, summary: "Go to the one asset that a search finds, or to the first in an order", query: searchParameters(false),
 			refuses: []int{http.StatusFound, http.StatusNotFound},

@@ -81,7 +81,7 @@ func (a *API) describeConnections(all map[string]description) {
 	}), "issuerCommonName", "issuerOrganization", "issuerOrganizationalUnit", "subjectCommonName", "subjectOrganization", "subjectOrganizationalUnit")
 	guard := given("SsrfProtectionXO", func(g outbound.Guard) object { return showGuard(g) })
 	const ssl = "v1/security/ssl"
-	all["GET "+ssl] = description{tag: tagCertificates, summary: "Ask a server for its certificate", reply: certificateModel, query: []parameter{
+	all["GET "+ssl] = description{tag: tagCertificates, summary: "Ask a server for its certificate", reply: certificateModel, refuses: []int{http.StatusNotFound}, query: []parameter{
 		{Name: "host", About: "name of the server", Required: true, Type: "string"}, {Name: "port", About: "its port", Type: "integer"},
 		query("protocolHint", "how to begin, for example https"),
 	}}
