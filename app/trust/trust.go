@@ -218,8 +218,12 @@ func (s *Store) Add(ctx context.Context, text string) (Certificate, error) {
 	})
 }
 
-// Import trusts a certificate that was trusted elsewhere since c.Added. One that is here already gets that date.
+// Import trusts a certificate that was trusted elsewhere since c.Added, or since now when that is zero. One that is here already gets
+// that date.
 func (s *Store) Import(ctx context.Context, c Certificate) error {
+	if c.Added.IsZero() {
+		c.Added = s.opts.Now()
+	}
 	return s.change(ctx, func() error { return s.apply(ctx, c, kv.Put) })
 }
 

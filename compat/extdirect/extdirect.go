@@ -22,9 +22,11 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
 	"entrepot/app/mail"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 )
 
@@ -41,6 +43,8 @@ type Options struct {
 	Access   *access.Service
 	Mail     *mail.Service
 	Settings *settings.Settings
+	Outbound *outbound.Service
+	Trust    *trust.Store
 	// Version and Edition are what the server claims to be, for example "3.77.0-08" and "OSS".
 	Version, Edition string
 }
@@ -69,6 +73,16 @@ type request struct {
 	data    []json.RawMessage
 }
 
+// arguments reads the arguments of a method. Those at the end may be absent or null.
+func (q *request) arguments(into ...any) error {
+	for i, v := range into {
+		if len(q.data) > len(into) || i < len(q.data) && json.Unmarshal(q.data[i], v) != nil {
+			return formats.Errorf(formats.Invalid, "The method takes %d arguments of another shape", len(into))
+		}
+	}
+	return nil
+}
+
 // argument reads the one argument of a method.
 func (q *request) argument(into any) error {
 	if len(q.data) != 1 || json.Unmarshal(q.data[0], into) != nil {
@@ -80,7 +94,7 @@ func (q *request) argument(into any) error {
 // New makes the calls.
 func New(o Options) *Calls {
 	c := &Calls{Options: o, methods: map[string]method{}}
-	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods()} {
+	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods(), c.outboundMethods()} {
 		for _, m := range all {
 			c.methods[m.name] = m
 		}

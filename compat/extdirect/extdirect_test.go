@@ -11,9 +11,11 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
 	"entrepot/app/mail"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -89,7 +91,12 @@ func rig(t *testing.T) string {
 	capabilities, err := settings.Open(ctx, store, settings.Options{Sealer: clear{}, Writable: engine.Writable})
 	must(err)
 	must(capabilities.Import(ctx, settings.Capability{ID: "7", Type: "something.else", Enabled: true}))
+	out, err := outbound.Open(ctx, store, outbound.Options{Sealer: clear{}, Writable: engine.Writable})
+	must(err)
+	trusted, err := trust.Open(ctx, store, trust.Options{Writable: engine.Writable})
+	must(err)
 	calls := New(Options{
+		Outbound: out, Trust: trusted,
 		Engine: engine, Access: users, Settings: capabilities, Version: "3.77.0-08", Edition: "OSS",
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
 	})
@@ -192,6 +199,17 @@ func TestCalls(t *testing.T) {
 		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":true`},
 		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":false`},
 		{name: "capability_Capability.read", anonymous: true, want: `User is not permitted: nexus:capabilities:read`},
+		{name: "coreui_HttpSettings.read", want: `"userAgentSuffix":null,"timeout":null`},
+		{name: "coreui_HttpSettings.update", data: `[{"timeout":0,"httpEnabled":true,"httpHost":"","httpPort":1}]`, want: `"errors":{"httpProxy.host":`},
+		{
+			name: "coreui_HttpSettings.update", want: `"httpAuthPassword":"#~NXRM~PLACEHOLDER~PASSWORD~#"`,
+			data: `[{"timeout":5,"httpEnabled":true,"httpHost":"proxy.example","httpPort":3128,"httpAuthEnabled":true,"httpAuthUsername":"u","httpAuthPassword":"geheim"}]`,
+		},
+		{name: "ssl_TrustStore.read", want: `"data":[]`},
+		{name: "ssl_TrustStore.read", anonymous: true, want: `User is not permitted: nexus:ssl-truststore:read`},
+		{name: "ssl_TrustStore.create", data: `[{"pem":"x"}]`, want: `not a certificate in PEM form`},
+		{name: "ssl_TrustStore.remove", data: `["x"]`, want: `no such certificate`},
+		{name: "ssl_Certificate.retrieveFromHost", data: `["a/b",443,null]`, want: `Could not retrieve a certificate from a/b`},
 		{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
 		{name: "nope.read", want: `No action registered as 'nope'`},
 	}

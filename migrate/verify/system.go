@@ -89,7 +89,7 @@ func (c *comparison) certificates(inv *inventory.Inventory) (int, error) {
 			c.differ("certificate", there.Name, "is not here")
 		case err != nil:
 			return 0, err
-		case !here.Added.Equal(there.Added):
+		case !there.Added.IsZero() && !here.Added.Equal(there.Added):
 			c.differ("certificate", there.Name, "has another date")
 		}
 	}
