@@ -39,9 +39,9 @@ var notReplayed = map[string]string{
 // unfinished are recordings that need what is not built yet. An entry goes with what it names.
 var unfinished = map[string]string{
 	"fresh-state": "tasks", "tasks-cleanup": "tasks and cleanup policies", "read-only-writes": "cleanup policies",
-	"status-system-metrics": "system information, checks, support zip", "search": "uploads of apt packages",
+	"search":                 "uploads of apt packages",
 	"ui-bootstrap-extdirect": "logging, checks, cleanup policies", "protocol": "tasks, system information",
-	"scripts-enabled": "what a run of a script answers", "blobstores": "what S3 definitions answer", "security-realms-anonymous": "tasks",
+	"blobstores": "what S3 definitions answer", "security-realms-anonymous": "tasks",
 }
 
 // ofREST are what servers need for some recordings of the REST API.
