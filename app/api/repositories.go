@@ -11,13 +11,13 @@ import (
 
 func (a *API) repositoryOperations() []operation {
 	return []operation{
-		{method: http.MethodGet, path: "repositories", access: server.Content(), run: a.listRepositories},
-		{method: http.MethodPost, path: "repositories", access: server.Content(), run: a.createRepository},
-		{method: http.MethodGet, path: "repositories/{name}", access: server.Content(), run: a.getRepository},
-		{method: http.MethodPut, path: "repositories/{name}", access: server.Content(), run: a.replaceRepository},
-		{method: http.MethodPatch, path: "repositories/{name}", access: server.Content(), run: a.patchRepository},
-		{method: http.MethodDelete, path: "repositories/{name}", access: server.Content(), run: a.deleteRepository},
-		{method: http.MethodPost, path: "repositories/{name}/invalidate-cache", access: server.Content(), run: a.invalidateCache},
+		{method: http.MethodGet, path: "repositories", access: server.SignedIn(), run: a.listRepositories},
+		{method: http.MethodPost, path: "repositories", access: server.SignedIn(), run: a.createRepository},
+		{method: http.MethodGet, path: "repositories/{name}", access: server.SignedIn(), run: a.getRepository},
+		{method: http.MethodPut, path: "repositories/{name}", access: server.SignedIn(), run: a.replaceRepository},
+		{method: http.MethodPatch, path: "repositories/{name}", access: server.SignedIn(), run: a.patchRepository},
+		{method: http.MethodDelete, path: "repositories/{name}", access: server.SignedIn(), run: a.deleteRepository},
+		{method: http.MethodPost, path: "repositories/{name}/invalidate-cache", access: server.SignedIn(), run: a.invalidateCache},
 	}
 }
 
