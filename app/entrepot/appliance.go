@@ -173,16 +173,19 @@ func (a *appliance) openBlobs(_ context.Context, d repository.BlobStore) (*blob.
 	dir := a.blobsFolder(d)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if open, ok := a.blobs[dir]; ok {
-		return open.store, nil
+	open, ok := a.blobs[dir]
+	if !ok {
+		driver, err := file.Open(dir, &file.Options{Logger: a.log})
+		if err != nil {
+			return nil, err
+		}
+		open.driver = driver
 	}
-	driver, err := file.Open(dir, &file.Options{Logger: a.log})
-	if err != nil {
-		return nil, err
+	if open.store == nil || open.store.Name() != d.Ref() { // a new definition on the folder of one that was deleted
+		open.store = blob.New(d.Ref(), open.driver, nil)
 	}
-	store := blob.New(d.Ref(), driver, nil)
-	a.blobs[dir] = openBlobStore{driver, store}
-	return store, nil
+	a.blobs[dir] = open
+	return open.store, nil
 }
 
 // freeSpace gives the bytes that are free for a file blob store.

@@ -57,6 +57,26 @@ func (e *Engine) Blobs(ref string) (*blob.Store, error) {
 	return b.blobs, nil
 }
 
+// BlobsIn gives the bytes behind a blob store by its name: its own, or those of all members of a group, or why some cannot be used.
+func (e *Engine) BlobsIn(name string) ([]*blob.Store, error) {
+	s := e.state.Load().stores[name]
+	if s == nil {
+		return nil, errStoreNotFound(name)
+	}
+	parts := s.members
+	if s.def.Type != BlobStoreGroup {
+		parts = []*store{s}
+	}
+	blobs := make([]*blob.Store, len(parts))
+	for i, part := range parts {
+		if part.blobs == nil {
+			return nil, part.unavailable()
+		}
+		blobs[i] = part.blobs
+	}
+	return blobs, nil
+}
+
 // BlobStoreUsers gives the names of the repositories that keep their content in a blob store.
 func (e *Engine) BlobStoreUsers(name string) []string {
 	var users []string

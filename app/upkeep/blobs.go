@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"entrepot/app/progress"
@@ -66,7 +67,7 @@ func (w *work) collect(ctx context.Context, p map[string]string, m *tasks.Monito
 		return "", err
 	}
 	name := p["blobStore"]
-	store, err := w.Engine.Blobs(name)
+	stores, err := w.Engine.BlobsIn(name)
 	if err != nil {
 		return "", err
 	}
@@ -74,16 +75,23 @@ func (w *work) collect(ctx context.Context, p map[string]string, m *tasks.Monito
 	if err != nil {
 		return "", err
 	}
-	usage, err := w.Catalog.StoreUsage(ctx, name)
+	status, err := w.Engine.BlobStoreStatus(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	m.Total(usage.Blobs) // and those that are to be found
+	m.Total(status.Blobs) // and those that are to be found
 	dry := p["dryRun"] == "true"
-	stats, err := gc.Collect(ctx, gc.Options{
-		Store: store, Records: guarded{w.Catalog, w.Engine.Writable}, Grace: max(time.Duration(days)*day, gc.MinGrace), DryRun: dry,
-		Emptied: p["emptied"] == "true", Looked: func(blobs, _ int64) { m.Add(blobs) }, Now: w.Now,
-	})
+	var stats gc.Stats
+	for _, store := range stores {
+		of, failed := gc.Collect(ctx, gc.Options{
+			Store: store, Records: guarded{w.Catalog, w.Engine.Writable}, Grace: max(time.Duration(days)*day, gc.MinGrace), DryRun: dry,
+			Emptied: p["emptied"] == "true", Looked: func(blobs, _ int64) { m.Add(blobs) }, Now: w.Now,
+		})
+		stats.Add(of)
+		if err = failed; err != nil {
+			break
+		}
+	}
 	if !dry {
 		w.Collected(stats.Collected, stats.Reclaimed)
 	}
@@ -110,11 +118,15 @@ func (w *work) verify(ctx context.Context, p map[string]string, m *tasks.Monitor
 		if p["blobStore"] != Every && p["blobStore"] != d.Name {
 			continue
 		}
-		store, err := w.Engine.Blobs(d.Name)
+		parts, err := w.Engine.BlobsIn(d.Name)
 		if err != nil {
 			return "", err
 		}
-		stores = append(stores, store)
+		for _, part := range parts {
+			if !slices.Contains(stores, part) { // it is also in a group
+				stores = append(stores, part)
+			}
+		}
 	}
 	if len(stores) == 0 {
 		return "", fmt.Errorf("there is no blob store %s", p["blobStore"])

@@ -70,6 +70,18 @@ type Stats struct {
 	Last                 blob.Hash // that was looked at
 }
 
+// Add adds what a run over another store did.
+func (s *Stats) Add(o Stats) {
+	s.Blobs += o.Blobs
+	s.Bytes += o.Bytes
+	s.Named += o.Named
+	s.Young += o.Young
+	s.Collected += o.Collected
+	s.Reclaimed += o.Reclaimed
+	s.Missing += o.Missing
+	s.Last = o.Last
+}
+
 // Collect removes what nothing names. On an error the stats tell what was done before.
 func Collect(ctx context.Context, o Options) (Stats, error) {
 	if o.Now == nil {
