@@ -31,7 +31,7 @@ type Restored struct {
 	UploaderIP     string
 	// Link lets a body that is a file become the blob itself: the caller removes the file once it is restored.
 	Link bool
-	// Fresh says that the path is believed to be empty, for Adopt to be quick. It may be wrong.
+	// Fresh says that the path is believed to be empty, which makes it quick. It may be wrong.
 	Fresh    bool
 	Origin   string            // identity of the other server, by which RemoveRestored knows what came from it
 	Upstream *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
@@ -298,6 +298,7 @@ func (in *Restored) options(item formats.Item, before *catalog.Asset) putAfter {
 		options.ComponentKind = in.ComponentKind
 	}
 	if before == nil {
+		options.Fresh = in.Fresh
 		return putAfter{PutOptions: options}
 	}
 	options.If = catalog.PutIfVersion
@@ -330,7 +331,8 @@ func (e *Engine) record(ctx context.Context, r *repo, a *catalog.Asset, options 
 		outcome, a.Version = RestoreReplaced, options.version
 	}
 	err := r.content.Put(ctx, a, options.PutOptions)
-	if errors.Is(err, catalog.ErrConflict) { // another blob of this path was restored meanwhile
+	if errors.Is(err, catalog.ErrConflict) { // another blob of this path was restored meanwhile, or it was not fresh
+		options.Fresh = false
 		return e.settle(ctx, r, a, options.PutOptions)
 	}
 	return outcome, err

@@ -33,7 +33,7 @@ func (p *Restoring) asset(info blob.Info) *catalog.Asset {
 // BeginRestore takes the body of an asset of another server, as Restore does, for FinishRestores to store it with others. It gives nil
 // and the outcome when there is nothing to store. The caller ends what it gets with Discard, also after FinishRestores.
 func (e *Engine) BeginRestore(ctx context.Context, repository string, in Restored, open func() (io.ReadCloser, error)) (*Restoring, RestoreOutcome, error) {
-	r, before, err := e.restorable(ctx, repository, &in)
+	r, before, err := e.beginning(ctx, repository, &in)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -51,6 +51,16 @@ func (e *Engine) BeginRestore(ctx context.Context, repository string, in Restore
 		return nil, 0, err
 	}
 	return &Restoring{repo: r, in: in, item: item, before: before, body: w}, 0, nil
+}
+
+// beginning is restorable, but looks at what is there only when there may be something.
+func (e *Engine) beginning(ctx context.Context, repository string, in *Restored) (*repo, *catalog.Asset, error) {
+	if !in.Fresh {
+		return e.restorable(ctx, repository, in)
+	}
+	r, err := e.holder(repository)
+	in.normalise()
+	return r, nil, err
 }
 
 // RestoreResult is what became of one asset of a group.

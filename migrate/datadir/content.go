@@ -21,27 +21,28 @@ type contentTables struct {
 	repos      map[int64]string // names of the repositories whose assets come over, by the number that the tables use
 	blobs      *spool
 	components *spool
+
+	last       componentRow // the assets of a component mostly follow each other
+	lastNumber int64
+	hasLast    bool
 }
 
 // blobRow is a row of a table of blobs.
 type blobRow struct {
-	Ref         string       `json:"r"`
-	Size        int64        `json:"s"`
-	ContentType string       `json:"t"`
-	Digests     blob.Digests `json:"d"`
-	Created     time.Time    `json:"c"`
-	Added       time.Time    `json:"w,omitzero"`
-	By          string       `json:"u,omitempty"`
-	IP          string       `json:"i,omitempty"`
+	Ref            string
+	Size           int64
+	ContentType    string
+	Digests        blob.Digests
+	Created, Added time.Time
+	By, IP         string
 }
 
 // componentRow is a row of a table of components.
 type componentRow struct {
 	catalog.Coordinates
-	Kind       string            `json:"k,omitempty"`
-	Attributes map[string]string `json:"a,omitempty"`
-	Created    time.Time         `json:"c"`
-	Updated    time.Time         `json:"w"`
+	Kind             string
+	Attributes       map[string]string
+	Created, Updated time.Time
 }
 
 const repositorySuffix = "_content_repository"
@@ -92,9 +93,8 @@ func (d *Directory) index(ctx context.Context, c *contentTables) (err error) {
 			Ref: r.text("blob_ref"), Size: r.number("blob_size"), ContentType: r.text("content_type"), Created: r.time("blob_created"),
 			Added: r.time("added_to_repository"), By: r.text("created_by"), IP: r.text("created_by_ip"),
 		}
-		sums := r.object("checksums")
-		b.Digests = blob.Digests{MD5: sums.text("md5"), SHA1: sums.text("sha1"), SHA256: sums.text("sha256"), SHA512: sums.text("sha512")}
-		if err := c.blobs.put(r.number("asset_blob_id"), b); err != nil || r.err != nil {
+		r.json("checksums", &b.Digests) // whose members are called as there
+		if err := c.blobs.put(r.number("asset_blob_id"), &b); err != nil || r.err != nil {
 			return errors.Join(err, r.err)
 		}
 	}
@@ -107,7 +107,7 @@ func (d *Directory) index(ctx context.Context, c *contentTables) (err error) {
 			Kind:        r.text("kind"), Attributes: flatten(c.format, r.object("attributes")),
 			Created: r.time("created"), Updated: r.time("last_updated"),
 		}
-		if err := c.components.put(r.number("component_id"), k); err != nil || r.err != nil {
+		if err := c.components.put(r.number("component_id"), &k); err != nil || r.err != nil {
 			return errors.Join(err, r.err)
 		}
 	}
@@ -214,11 +214,14 @@ func (d *Directory) asset(r *row, c *contentTables, repository string) (*invento
 	if !hasComponent {
 		return a, r.err
 	}
-	var k componentRow
-	if found, err = c.components.get(componentID, &k); err != nil {
-		return nil, err
+	if !c.hasLast || c.lastNumber != componentID {
+		var k componentRow
+		if found, err = c.components.get(componentID, &k); err != nil {
+			return nil, err
+		}
+		c.last, c.lastNumber, c.hasLast = k, componentID, found
 	}
-	if found {
+	if k := c.last; c.hasLast {
 		a.Component, a.ComponentKind, a.ComponentAttributes = &k.Coordinates, k.Kind, k.Attributes
 		a.ComponentCreated, a.ComponentUpdated = k.Created, k.Updated
 	}

@@ -3,7 +3,6 @@ package datadir
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -47,12 +46,17 @@ func unnamed(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// packed is a record that a spool keeps.
+type packed interface {
+	pack(b []byte) []byte
+	unpack(record string) error
+}
+
 // put adds a record. Its number is not negative.
-func (s *spool) put(number int64, v any) error {
-	encoded, err := json.Marshal(v)
-	if err == nil {
-		_, err = s.writer.Write(encoded)
-	}
+func (s *spool) put(number int64, v packed) error {
+	s.buffer = v.pack(s.buffer[:0])
+	encoded := s.buffer
+	_, err := s.writer.Write(encoded)
 	if err == nil {
 		binary.BigEndian.PutUint64(s.at, uint64(s.end)+1)
 		binary.BigEndian.PutUint32(s.at[8:], uint32(len(encoded)))
@@ -69,7 +73,7 @@ func (s *spool) put(number int64, v any) error {
 func (s *spool) flush() error { return s.writer.Flush() }
 
 // get reads a record; false when there is none of that number.
-func (s *spool) get(number int64, to any) (bool, error) {
+func (s *spool) get(number int64, to packed) (bool, error) {
 	if n, _ := s.index.ReadAt(s.at, number*entrySize); n < entrySize {
 		return false, nil
 	}
@@ -84,7 +88,7 @@ func (s *spool) get(number int64, to any) (bool, error) {
 	if _, err := s.data.ReadAt(b, int64(offset)-1); err != nil {
 		return false, fmt.Errorf("datadir: index of content: %w", err)
 	}
-	return true, json.Unmarshal(b, to)
+	return true, to.unpack(string(b))
 }
 
 func (s *spool) close() error {

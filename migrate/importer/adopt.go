@@ -92,7 +92,6 @@ func (r *run) adopt(ctx context.Context, a *inventory.Asset, restored repository
 	if !ok {
 		return 0, false, nil
 	}
-	restored.Fresh = r.plan.fresh[a.Repository]
 	outcome, err = r.plan.target.Engine.Adopt(ctx, a.Repository, restored, ref)
 	return outcome, true, err
 }

@@ -63,7 +63,7 @@ func (r *run) take(ctx context.Context, a *inventory.Asset, ready chan<- taken) 
 		Origin: r.plan.mark, Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component,
 		ComponentKind: a.ComponentKind, ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
 	}
-	restored.Link = r.plan.opts.Move
+	restored.Link, restored.Fresh = r.plan.opts.Move, r.plan.fresh[a.Repository]
 	outcome, adopted, err := r.adopt(ctx, a, restored)
 	if adopted {
 		return r.settled(ctx, a, outcome, err, true)
