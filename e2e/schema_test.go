@@ -262,7 +262,7 @@ func (d *apiDocument) validate(x exchange) (found bool, err error) {
 		return false, nil
 	}
 	p := d.find(strings.Split(strings.TrimSuffix(path, "/"), "/"))
-	if p == nil {
+	if p == nil || d.name == oldDocument && path == "/v1/tasks/templates" { // which the old server took for a task's id
 		return false, nil
 	}
 	schema := p.answers[fmt.Sprintf("%s %d", x.method, x.status)]
@@ -279,6 +279,9 @@ func (d *apiDocument) validate(x exchange) (found bool, err error) {
 	return true, nil
 }
 
+// oldDocument is the name of the old server's description.
+const oldDocument = "old.json"
+
 // documents are the old server's description and the one of the binary.
 func documents(t testing.TB) []*apiDocument {
 	t.Helper()
@@ -291,5 +294,5 @@ func documents(t testing.TB) []*apiDocument {
 	if status != http.StatusOK {
 		t.Fatalf("swagger.json: %d", status)
 	}
-	return []*apiDocument{readDocument(t, "old.json", old, true), readDocument(t, "own.json", []byte(own), false)}
+	return []*apiDocument{readDocument(t, oldDocument, old, true), readDocument(t, "own.json", []byte(own), false)}
 }

@@ -22,10 +22,11 @@ func (a *API) taskDescriptions() map[string]description {
 		}
 	}
 	listed := object{{"id", ""}, {"name", ""}, {"type", ""}, {"message", ""}, {"currentState", ""}, {"lastRunResult", ""}, {"nextRun", ""}, {"lastRun", ""}}
+	frequency := nullable(literal("TaskFrequencyXO", object{
+		{"schedule", ""}, {"startDate", int64(0)}, {"timeZoneOffset", ""}, {"recurringDays", []int{}}, {"cronExpression", ""},
+	}), "startDate", "timeZoneOffset", "cronExpression")
 	definition := object{
-		{"enabled", false}, {"alertEmail", ""}, {"notificationCondition", ""}, {"frequency", literal("TaskFrequencyXO", object{
-			{"schedule", ""}, {"startDate", int64(0)}, {"timeZoneOffset", ""}, {"recurringDays", []int{}}, {"cronExpression", ""},
-		})}, {"properties", mapOf(textual)},
+		{"enabled", false}, {"alertEmail", ""}, {"notificationCondition", ""}, {"frequency", frequency}, {"properties", mapOf(textual)},
 	}
 	optional := func(s *schema) { s.Properties["alertEmail"].Nullable = true }
 	task := refine(literal("TaskXO", listed), times)
