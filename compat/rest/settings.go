@@ -32,7 +32,11 @@ func (a *API) settingsOperations() []operation {
 }
 
 // settingsOf reads and checks a body.
-func (a *API) settingsOf(c *call, format string, kind formats.Kind) (*settingsBody, error) {
+func settingsOf(c *call, kind formats.Kind) (*settingsBody, error) {
+	format, ok := formatOf(c, kind)
+	if !ok {
+		return nil, statusOnly(http.StatusNotFound)
+	}
 	data, err := c.bytes()
 	if err != nil {
 		return nil, err
@@ -41,34 +45,30 @@ func (a *API) settingsOf(c *call, format string, kind formats.Kind) (*settingsBo
 	if err != nil {
 		return nil, err
 	}
-	b := &settingsBody{}
+	b := &settingsBody{format: format, kind: kind}
 	if err := bind(reflect.ValueOf(b).Elem(), parsed, nil); err != nil {
 		return nil, err
 	}
 	members, _ := parsed.(map[string]any) // else it did not bind
-	v := b.check(kind)
+	v := b.check()
 	if b.own, err = readSections(format, kind, members, &v); err != nil {
 		return nil, err
 	}
 	if len(v) > 0 {
 		return nil, v
 	}
-	return b, b.refusal(kind)
+	return b, b.refusal()
 }
 
 func (a *API) createSettings(c *call, kind formats.Kind) (any, error) {
-	format, ok := formatOf(c, kind)
-	if !ok {
-		return nil, statusOnly(http.StatusNotFound)
-	}
-	b, err := a.settingsOf(c, format, kind)
+	b, err := settingsOf(c, kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.administers(format, *b.Name, permission.Add); err != nil {
+	if err := c.administers(b.format, *b.Name, permission.Add); err != nil {
 		return nil, err
 	}
-	d := a.withKnownRule(b.definition(format, kind, nil))
+	d := a.withKnownRule(b.definition(nil))
 	return nil, wordDefinition(a.engine.Create(c.Context(), d, c.subject.UserID()), d, nil)
 }
 
@@ -109,11 +109,7 @@ func (a *API) listSettings(c *call) (any, error) {
 }
 
 func (a *API) updateSettings(c *call, kind formats.Kind) (any, error) {
-	format, ok := formatOf(c, kind)
-	if !ok {
-		return nil, statusOnly(http.StatusNotFound)
-	}
-	b, err := a.settingsOf(c, format, kind)
+	b, err := settingsOf(c, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +124,7 @@ func (a *API) updateSettings(c *call, kind formats.Kind) (any, error) {
 	if err := c.administers(before.Format, before.Name, permission.Edit); err != nil {
 		return nil, err
 	}
-	d := a.withKnownRule(b.definition(format, kind, &before))
+	d := a.withKnownRule(b.definition(&before))
 	return nil, wordDefinition(a.engine.Update(c.Context(), d, c.subject.UserID()), d, &before)
 }
 

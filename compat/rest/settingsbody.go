@@ -28,7 +28,9 @@ type settingsBody struct {
 	Replication   *replicationBody `json:"replication"`
 	Group         *groupBody       `json:"group"`
 
-	own ownSettings // of the format
+	format string
+	kind   formats.Kind
+	own    ownSettings // of the format
 }
 
 type storageBody struct {
@@ -102,7 +104,7 @@ const (
 var repositoryName = regexp.MustCompile(`^[a-zA-Z0-9\-][a-zA-Z0-9_\-.]*$`)
 
 // check reports what constraint checks of the old server report. Rules of the domain are the engine's.
-func (b *settingsBody) check(kind formats.Kind) violations {
+func (b *settingsBody) check() violations {
 	var v violations
 	switch name := deref(b.Name); {
 	case name == "":
@@ -117,11 +119,11 @@ func (b *settingsBody) check(kind formats.Kind) violations {
 	if need(&v, "storage", b.Storage) {
 		needText(&v, "blobStoreName", b.Storage.BlobStore)
 		need(&v, "strictContentTypeValidation", b.Storage.Strict)
-		if kind == formats.Hosted {
+		if b.kind == formats.Hosted {
 			need(&v, "writePolicy", b.Storage.Write)
 		}
 	}
-	switch kind {
+	switch b.kind {
 	case formats.Cache:
 		b.checkCache(&v)
 	case formats.Proxy:
@@ -212,15 +214,15 @@ func (b *cleanupBody) policies() []string {
 }
 
 // refusal is what the domain has no words for: values that are none of those there are.
-func (b *settingsBody) refusal(kind formats.Kind) error {
-	if kind == formats.Hosted {
+func (b *settingsBody) refusal() error {
+	if b.kind == formats.Hosted {
 		switch write := *b.Storage.Write; repository.WritePolicy(strings.ToUpper(write)) {
 		case repository.WriteAllow, repository.WriteOnce, repository.WriteDeny:
 		default:
 			return facetRefusal("Cannot deserialize value from String %q: not one of the values accepted: [ALLOW, DENY, ALLOW_ONCE]", write)
 		}
 	}
-	if kind == formats.Cache && b.HTTPClient.Authentication != nil {
+	if b.kind == formats.Cache && b.HTTPClient.Authentication != nil {
 		switch t := *b.HTTPClient.Authentication.Type; t {
 		case "username", "ntlm", "bearerToken":
 		default:
@@ -261,15 +263,15 @@ func within(v *violations, name string, value *int, low, high int) {
 
 // definition gives the settings in the domain's words. They passed check before. before is what stands now, nil for a new repository:
 // it keeps what clients cannot send, and secrets for which they sent the placeholder.
-func (b *settingsBody) definition(format string, kind formats.Kind, before *repository.Definition) repository.Definition {
+func (b *settingsBody) definition(before *repository.Definition) repository.Definition {
 	d := repository.Definition{
-		Name: *b.Name, Format: format, Kind: kind, Online: *b.Online, BlobStore: *b.Storage.BlobStore, Strict: *b.Storage.Strict,
+		Name: *b.Name, Format: b.format, Kind: b.kind, Online: *b.Online, BlobStore: *b.Storage.BlobStore, Strict: *b.Storage.Strict,
 		Settings: b.own.plain, Secrets: b.own.withStored(before), RoutingRule: deref(b.RoutingRule), Cleanup: b.Cleanup.policies(),
 	}
 	if b.Component != nil {
 		d.Proprietary = deref(b.Component.Proprietary)
 	}
-	switch kind {
+	switch b.kind {
 	case formats.Hosted:
 		d.Write, d.LatestTag = repository.WritePolicy(strings.ToUpper(*b.Storage.Write)), deref(b.Storage.Latest)
 	case formats.Cache:
