@@ -25,10 +25,11 @@ type taken struct {
 // assets brings all assets over: workers read and check bodies, and what they have taken is made durable in groups meanwhile, as many
 // as came while the group before was. Adopted assets have nothing to read.
 func (r *run) assets(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	parent, stop := context.WithCancel(ctx)
+	defer stop()
+	workers, working := errgroup.WithContext(parent)
 	queue := make(chan *inventory.Asset, r.plan.opts.Workers)
 	ready := make(chan taken, maxGroup)
-	workers, working := errgroup.WithContext(ctx)
 	for range r.plan.opts.Workers {
 		workers.Go(func() error {
 			for a := range queue {
@@ -43,16 +44,20 @@ func (r *run) assets(ctx context.Context) error {
 		defer close(queue)
 		return r.feed(working, queue)
 	})
-	g.Go(func() error {
-		defer close(ready)
-		return workers.Wait()
-	})
-	g.Go(func() error { return r.store(ctx, ready) })
-	err := g.Wait()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- workers.Wait()
+		close(ready)
+	}()
+	err := r.store(ctx, ready) // also what was taken before a worker failed
+	stop()
 	for left := range ready {
 		left.body.Discard()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return <-ended
 }
 
 // take reads the body of one asset, if it is to be stored. Its error is not nil only when nothing more can be brought over.
@@ -71,6 +76,11 @@ func (r *run) take(ctx context.Context, a *inventory.Asset, ready chan<- taken) 
 	body, outcome, err := r.plan.target.Engine.BeginRestore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
 	if body == nil {
 		return r.settled(ctx, a, outcome, err, false)
+	}
+	select { // what was taken is to be stored also when another worker has failed
+	case ready <- taken{a, body}:
+		return nil
+	default:
 	}
 	select {
 	case ready <- taken{a, body}:
