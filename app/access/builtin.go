@@ -48,6 +48,7 @@ func applicationDomains() []applicationDomain {
 		{"bundles", "Bundles", []string{"all", "read"}},
 		{"capabilities", "Capabilities", crud},
 		{"datastores", "Datastores", crud},
+		{"ldap", "LDAP", crud},
 		{"logging", "Logging", []string{"all", "read", "update"}},
 		{"metrics", "Metrics", all},
 		{"privileges", "Privileges", crud},
@@ -70,6 +71,9 @@ func builtinPrivileges(formats []string) []Privilege {
 		application("nx-component-upload", "component", "Upload component permission", "create"),
 		application("nx-logging-mark", "logging", "Mark permission for Logging", "create"),
 		application("nx-tasks-run", "tasks", "Run permission for Scheduled Tasks", "start", "stop"),
+		application("nx-usertoken-current", "usertoken-current", "All permissions for one's own user token", permission.Any),
+		application("nx-usertoken-settings", "usertoken-settings", "Read and update permission for settings of user tokens", "read", "update"),
+		application("nx-usertoken-user", "usertoken-user", "Delete permission for user tokens of others", "delete"),
 		application("nx-userschangepw", "userschangepw", "Change password permission", "create", "read"),
 	}
 	for _, d := range applicationDomains() {

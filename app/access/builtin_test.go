@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,9 @@ func TestBuiltinPrivilegesAsRecorded(t *testing.T) {
 	must(t, err)
 	var got []wirePrivilege
 	for _, p := range list {
+		if p.Domain == "ldap" || strings.HasPrefix(p.Domain, "usertoken-") {
+			continue // of what the recorded build lacked
+		}
 		got = append(got, wire(p))
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

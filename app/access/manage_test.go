@@ -398,7 +398,7 @@ func TestRealmRules(t *testing.T) {
 	for _, r := range s.AvailableRealms() {
 		names = append(names, r.ID+"="+r.Name)
 	}
-	if got := strings.Join(names, ", "); got != "DefaultRole=Default Role Realm, NexusAuthenticatingRealm=Local Authenticating Realm, NpmToken=npm Bearer Token Realm" {
+	if got := strings.Join(names, ", "); got != "DefaultRole=Default Role Realm, NexusAuthenticatingRealm=Local Authenticating Realm, User-Token-Realm=User Token Realm, NpmToken=npm Bearer Token Realm" {
 		t.Error(got)
 	}
 	for _, tt := range []struct {

@@ -78,6 +78,7 @@ func (s *Service) installRealms() (map[string]Realm, error) {
 		RealmAuthorizing: {ID: RealmAuthorizing, Name: "Local Authorizing Realm", Hidden: true},
 		RealmAPIToken:    {ID: RealmAPIToken, Name: "API Token Realm", Tokens: true, Hidden: true},
 		RealmDefaultRole: {ID: RealmDefaultRole, Name: "Default Role Realm"},
+		RealmUserToken:   {ID: RealmUserToken, Name: "User Token Realm", Authenticator: userTokenRealm{s}},
 	}
 	for _, r := range s.opts.Realms {
 		if _, taken := realms[r.ID]; taken || r.ID == "" {

@@ -28,6 +28,7 @@ const (
 	rowAnonymous   = "anonymous"
 	rowRealms      = "realms"
 	rowDefaultRole = "default-role"
+	rowUserTokens  = "user-tokens"
 )
 
 func changeKey() kv.Key { return kv.Key{Partition: partSettings, Sort: rowChange} }
@@ -115,6 +116,17 @@ type tokenRecord struct {
 	Scope   []string  `json:"scope,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// By is who made it, of user tokens.
+	By       string `json:"by,omitempty"`
+	BySource string `json:"bySource,omitempty"`
+}
+
+// token gives the token of a record, named by its digest.
+func (r *tokenRecord) token(digest string) Token {
+	return Token{
+		Domain: r.Domain, Source: r.Source, User: r.User, Name: r.Name, Scope: r.Scope, Created: r.Created, Expires: r.Expires, Digest: digest,
+		by: Actor{UserID: r.By, Source: r.BySource},
+	}
 }
 
 // put makes the operation that stores a record.

@@ -60,7 +60,7 @@ func (s *Service) Login(ctx context.Context, c Credentials) (id string, subject 
 // within gives the subject as seen in a session.
 func (s *Subject) within(session string) *Subject {
 	same := *s
-	same.session = session
+	same.session, same.needs = session, false
 	return &same
 }
 
@@ -102,9 +102,9 @@ func (s *Service) resume(ctx context.Context, snap *snapshot, id string) (*Subje
 
 // remember gives what a session keeps of a verified identity, and for how long when a directory may come to say otherwise.
 func (s *Service) remember(id Identity, subject *Subject, snap *snapshot) *signedIn {
-	e := &signedIn{identity: id, subject: subject, snap: snap}
+	e := &signedIn{identity: id, subject: subject, snap: snap, expires: id.until}
 	if r, ok := s.realmOf(id.Source); ok && r.Directory != nil {
-		e.expires = s.opts.Now().Add(r.CacheFor)
+		e.expires = id.before(s.opts.Now().Add(r.CacheFor))
 	}
 	return e
 }

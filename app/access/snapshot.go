@@ -28,6 +28,7 @@ type snapshot struct {
 	compiled   []permission.Selector
 	realms     []string // in order, as stored
 	settings   Anonymous
+	userTokens UserTokenSettings
 	defaultTo  string // the role of everybody under the realm DefaultRole, "" for none
 
 	anonymous *Subject // what a caller without credentials is
@@ -145,7 +146,10 @@ func (s *Service) loadSettings(ctx context.Context, snap *snapshot) error {
 		return err
 	}
 	snap.number, snap.version = record.Number, change.Version
-	for row, target := range map[string]any{rowAnonymous: &snap.settings, rowRealms: &snap.realms, rowDefaultRole: &snap.defaultTo} {
+	snap.userTokens = UserTokenSettings{Days: 30} // until they are set
+	for row, target := range map[string]any{
+		rowAnonymous: &snap.settings, rowRealms: &snap.realms, rowDefaultRole: &snap.defaultTo, rowUserTokens: &snap.userTokens,
+	} {
 		e, err := s.store.Get(ctx, settingKey(row))
 		if errors.Is(err, kv.ErrNotFound) {
 			continue

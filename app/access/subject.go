@@ -17,6 +17,7 @@ type Subject struct {
 	session   string
 	anonymous bool
 	standIn   bool // the user that callers without credentials act as
+	needs     bool // a user token, for content
 	roles     []string
 	set       *permission.Set
 	limit     *permission.Set // of the API token that was shown; nil for none
@@ -41,6 +42,9 @@ func (s *Subject) Anonymous() bool { return s.anonymous }
 // SignedIn tells whether the caller counts as somebody. Neither a caller without credentials does, nor one who signed in as the very
 // user that such callers act as.
 func (s *Subject) SignedIn() bool { return !s.anonymous && !s.standIn }
+
+// NeedsUserToken tells whether content is refused to the caller because it is given for user tokens, not for passwords.
+func (s *Subject) NeedsUserToken() bool { return s.needs }
 
 // Roles gives the ids of the roles that the caller has directly.
 func (s *Subject) Roles() []string { return slices.Clone(s.roles) }
@@ -107,6 +111,7 @@ func (s *Service) subjectOf(ctx context.Context, snap *snapshot, id Identity) (*
 	subject := &Subject{
 		userID: id.UserID, source: id.Source, realm: id.realm, standIn: standIn, roles: roles, set: snap.permissions(roles),
 	}
+	subject.needs = id.token == "" && snap.userTokens.Enabled && snap.userTokens.ProtectContent && slices.Contains(snap.realms, RealmUserToken)
 	if id.realm == RealmAPIToken {
 		subject.token, subject.limit = id.token, snap.limits(id.scope)
 	}

@@ -27,6 +27,8 @@ type Token struct {
 	Created time.Time
 	Expires time.Time // zero: never
 	Digest  string    // names the token without telling it
+
+	by Actor // who made it, of user tokens
 }
 
 // TokenFilter selects tokens of one user.
@@ -108,12 +110,9 @@ func (s *Service) Tokens(ctx context.Context, filter TokenFilter) ([]Token, erro
 		if err != nil {
 			return nil, fmt.Errorf("access: read tokens: %w", err)
 		}
-		t := r.record
 		digest := r.sort[strings.LastIndexByte(r.sort, 0)+1:]
 		if filter.Digest == "" || filter.Digest == digest {
-			list = append(list, Token{
-				Domain: t.Domain, Source: t.Source, User: t.User, Name: t.Name, Scope: t.Scope, Created: t.Created, Expires: t.Expires, Digest: digest,
-			})
+			list = append(list, r.record.token(digest))
 		}
 	}
 	return list, nil
@@ -151,10 +150,19 @@ func (s *Service) token(ctx context.Context, domain, digest string) (tokenRecord
 	if err == nil {
 		err = decode(e, &record)
 	}
-	if err == nil && !record.Expires.IsZero() && !s.opts.Now().Before(record.Expires) {
-		err = ErrBadCredentials
+	if err != nil {
+		return record, err
 	}
-	return record, err
+	if domain == RealmUserToken {
+		settings := s.snapshot.Load().userTokens
+		if record.Expires = settings.expires(record.Created); !settings.Enabled {
+			return record, ErrBadCredentials
+		}
+	}
+	if !record.Expires.IsZero() && !s.opts.Now().Before(record.Expires) {
+		return record, ErrBadCredentials
+	}
+	return record, nil
 }
 
 // tokenRealm accepts the tokens kept under its id.
@@ -190,5 +198,5 @@ func (r tokenRealm) Authenticate(ctx context.Context, c Credentials) (Identity, 
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: record.User, Source: record.Source, Groups: groups, token: digest}, nil
+	return Identity{UserID: record.User, Source: record.Source, Groups: groups, token: digest, until: record.Expires}, nil
 }

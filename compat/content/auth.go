@@ -60,6 +60,18 @@ func (a authenticator) Permits(c server.Caller, name string) bool {
 	return err == nil && c.(*access.Subject).Permits(p)
 }
 
+// contentAuthenticator is the authenticator of content, which may be given for user tokens only.
+type contentAuthenticator struct{ authenticator }
+
+// Authenticate implements server.Authenticator.
+func (a contentAuthenticator) Authenticate(r *server.Request) (server.Caller, error) {
+	caller, err := a.authenticator.Authenticate(r)
+	if err == nil && caller.(*access.Subject).NeedsUserToken() {
+		return nil, &formats.Error{Kind: formats.Unauthenticated, Err: access.ErrBadCredentials}
+	}
+	return caller, err
+}
+
 func credentials(r *server.Request) access.Credentials {
 	var c access.Credentials
 	if lines := r.Header["Authorization"]; len(lines) > 0 {

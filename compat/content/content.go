@@ -70,7 +70,7 @@ func (c *Content) Mount(s *server.Server) error {
 		surface server.Surface
 		routes  []server.Route
 	}{
-		{server.Surface{Prefix: "/repository/", Face: c.view, Authenticator: auth, Exhaust: Exhaust}, []server.Route{
+		{server.Surface{Prefix: "/repository/", Face: c.view, Authenticator: contentAuthenticator{authenticator{c.opts.Access}}, Exhaust: Exhaust}, []server.Route{
 			{Pattern: "/repository/**", Access: server.Content(), Class: "content", Handler: c.serve},
 		}},
 		{server.Surface{Prefix: browsePrefix, Face: indexFace{}, Authenticator: auth}, []server.Route{
@@ -86,7 +86,7 @@ func (c *Content) Mount(s *server.Server) error {
 		}
 	}
 	if c.opts.LegacyURLs != nil {
-		return c.mountLegacy(s, auth)
+		return c.mountLegacy(s, contentAuthenticator{authenticator{c.opts.Access}})
 	}
 	return nil
 }

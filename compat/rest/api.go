@@ -126,7 +126,7 @@ func betaPath(path string) string {
 		return strings.TrimSuffix("beta/blobstores/"+kind+"/"+kind+"/"+name, "/")
 	case strings.HasPrefix(rest, "repositories/{format}/"):
 		return "beta/" + rest
-	case strings.HasPrefix(rest, ldapPath[len("v1/"):]):
+	case strings.HasPrefix(path, ldapPath), strings.HasPrefix(path, userTokensPath), strings.HasPrefix(path, userTokenPath):
 		return "" // younger than beta
 	case strings.HasPrefix(rest, "security/"):
 		return "beta/" + rest
@@ -146,7 +146,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(), a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.ldapOperations(), a.userTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(), a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {
 		all = append(all, resource...)

@@ -19,6 +19,7 @@ const (
 	tagCertificates = "Security: certificates"
 	tagSelectors    = "Content selectors"
 	tagLDAP         = "Security management: LDAP"
+	tagUserTokens   = "Security management: user tokens"
 	tagHTTP         = "HTTP"
 )
 
@@ -69,6 +70,7 @@ func (a *API) securityDescriptions() map[string]description {
 	}
 	a.describeConnections(all)
 	describeLDAP(all)
+	describeUserTokens(all)
 	return all
 }
 
