@@ -124,7 +124,7 @@ func (st *state) tunnel(ctx context.Context, p *Proxy, target string) (_ net.Con
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	hello, err := ntlmssp.NewNegotiateMessage(p.Auth.NTLMDomain, p.Auth.NTLMHost)
+	hello, err := ntlmssp.NewNegotiateMessage("", "")
 	if err != nil {
 		return nil, fmt.Errorf("outbound: NTLM: %w", err)
 	}
@@ -154,8 +154,7 @@ func answer(conn net.Conn, reader *bufio.Reader, p *Proxy, target string, challe
 	if p.Auth.NTLMDomain != "" && !strings.ContainsAny(name, `\@`) {
 		name = p.Auth.NTLMDomain + `\` + name
 	}
-	user, _, needed := ntlmssp.GetDomain(name)
-	reply, err := ntlmssp.ProcessChallenge(challenge, user, string(p.Auth.Password), needed)
+	reply, err := ntlmssp.NewAuthenticateMessage(challenge, name, string(p.Auth.Password), &ntlmssp.AuthenticateMessageOptions{WorkstationName: p.Auth.NTLMHost})
 	if err != nil {
 		return 0, err
 	}

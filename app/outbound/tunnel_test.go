@@ -91,7 +91,7 @@ func proxy(conn net.Conn, offered string, accept bool) {
 			return
 		}
 		message, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(req.Header.Get("Proxy-Authorization"), "NTLM "))
-		user := []byte("u\x00s\x00e\x00r\x00")
+		user := []byte("D\x00O\x00M\x00u\x00s\x00e\x00r\x00")
 		if step == 1 && accept && req.Method == http.MethodConnect && req.Host == "repo.example.org:443" && bytes.Contains(message, user) {
 			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\n\r\n")
 			if first, err := r.ReadByte(); err == nil && first == '?' { // the one who dials speaks first
