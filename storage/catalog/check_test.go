@@ -124,3 +124,27 @@ func TestCheckCanBeLeft(t *testing.T) {
 		t.Errorf("only %d problems", len(found))
 	}
 }
+
+// TestCheckOfOneTree finds what is wrong in a tree, and only there.
+func TestCheckOfOneTree(t *testing.T) {
+	store, c := checkFixture(t)
+	lost := collect(t, store.Scan(t.Context(), newPartitions("maven").components, kv.Range{}))[0]
+	if err := store.Apply(t.Context(), kv.Delete(kv.Key{Partition: newPartitions("maven").components, Sort: lost.Sort})); err != nil {
+		t.Fatal(err)
+	}
+	for content, want := range map[string]bool{"maven": true, "pypi": false} {
+		found := false
+		for p, err := range c.Content(content).Check(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = true
+			if p.Content != content {
+				t.Errorf("problem of another tree: %s", p)
+			}
+		}
+		if found != want {
+			t.Errorf("%s: problems found: %v", content, found)
+		}
+	}
+}
