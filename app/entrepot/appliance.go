@@ -127,7 +127,7 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if err := a.openOutbound(ctx); err != nil {
 		return nil, err
 	}
-	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Audit: a.audit, Roots: a.trust.Roots})
+	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Audit: a.audit, Roots: a.trust.Roots, BaseURL: a.baseURL})
 	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable, Audit: a.audit}); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (a *appliance) openOutbound(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.trust, err = trust.Open(ctx, a.store, trust.Options{Writable: a.engine.Writable, Audit: a.audit, Changed: refresh, Dial: a.out.Dial})
+	a.trust, err = trust.Open(ctx, a.store, trust.Options{Writable: a.engine.Writable, Audit: a.audit, Changed: refresh, Dial: a.out.Tunnel})
 	if err != nil {
 		return err
 	}

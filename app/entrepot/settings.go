@@ -34,3 +34,6 @@ func (a *appliance) recordDownloads(e settings.Effect) {
 
 // legacyURLs reports whether the URLs of Nexus 2 are answered.
 func (a *appliance) legacyURLs() bool { return a.cfg.LegacyURLs || a.settings.Effect().LegacyURLs }
+
+// baseURL is the external URL of the server for what is written outside of a request; "" when nobody set it.
+func (a *appliance) baseURL() string { return cmp.Or(a.cfg.BaseURL, a.settings.Effect().BaseURL) }

@@ -96,8 +96,10 @@ type Options struct {
 	Audit    audit.Recorder // is told about changes; default nobody
 	// Roots gives the authorities and certificates that are trusted for settings with TrustStore; default the system's.
 	Roots     func() *x509.CertPool
-	Transport Transport        // default SMTP
-	Now       func() time.Time // default time.Now
+	Transport Transport // default SMTP
+	// BaseURL gives the external URL of the server, which every mail names; "" and nil for none.
+	BaseURL func() string
+	Now     func() time.Time // default time.Now
 }
 
 // Service keeps the settings and sends mail. Its methods may be called from many goroutines.
@@ -214,6 +216,11 @@ func (s *Service) Send(ctx context.Context, message Message) error {
 	}
 	if m.SubjectPrefix != nil {
 		message.Subject = strings.TrimSpace(*m.SubjectPrefix + " " + message.Subject)
+	}
+	if s.opts.BaseURL != nil {
+		if url := s.opts.BaseURL(); url != "" {
+			message.Text += "\r\n\r\n-- \r\n" + url
+		}
 	}
 	if err := s.opts.Transport.Send(ctx, m, message); err != nil {
 		return fmt.Errorf("mail: send to %s:%d: %w", m.Host, m.Port, err)

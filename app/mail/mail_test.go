@@ -108,7 +108,7 @@ func TestSendTalksToAMailServer(t *testing.T) {
 		defer conn.Close()
 		got <- receive(conn)
 	}()
-	s := New(kv.New(memory.New()), Options{Sealer: reverse{}})
+	s := New(kv.New(memory.New()), Options{Sealer: reverse{}, BaseURL: func() string { return "https://repo.example.org" }})
 	if err := s.Send(t.Context(), Message{To: "b@example.org"}); !errors.Is(err, ErrNotSetUp) {
 		t.Errorf("without settings: %v", err)
 	}
@@ -121,7 +121,7 @@ func TestSendTalksToAMailServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	mail := <-got
-	for _, want := range []string{"MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>", "Subject: [x] Hello  Bcc: c@example.org", "It works."} {
+	for _, want := range []string{"MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>", "Subject: [x] Hello  Bcc: c@example.org", "It works.", "https://repo.example.org"} {
 		if !strings.Contains(mail, want) {
 			t.Errorf("the mail server got no %q in %q", want, mail)
 		}

@@ -3,6 +3,7 @@ package outbound
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -106,9 +107,23 @@ func (st *state) refusePrivate(_, address string, _ syscall.RawConn) error {
 // tunnelTimeout bounds the talk with a proxy.
 const tunnelTimeout = 30 * time.Second
 
-// tunnel opens a connection through a proxy that wants NTLM: its three messages go over one connection.
+// Tunnel opens a connection to a server on which anything can be said, TLS above all: through the proxy for https:// where there is one
+// (CONNECT), else as Dial does.
+func (s *Service) Tunnel(ctx context.Context, network, address string) (net.Conn, error) {
+	st := s.now.Load()
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("outbound: %w", err)
+	}
+	if p := st.proxyFor("https", host); p != nil {
+		return st.tunnel(ctx, p, address)
+	}
+	return s.Dial(ctx, network, address)
+}
+
+// tunnel opens a connection through a proxy. The three messages of NTLM go over one connection.
 func (st *state) tunnel(ctx context.Context, p *Proxy, target string) (_ net.Conn, err error) {
-	conn, err := (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext(ctx, "tcp", p.address())
+	conn, err := st.reach(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("outbound: proxy: %w", err)
 	}
@@ -124,13 +139,13 @@ func (st *state) tunnel(ctx context.Context, p *Proxy, target string) (_ net.Con
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	hello, err := ntlmssp.NewNegotiateMessage("", "")
+	authorization, err := p.authorization()
 	if err != nil {
-		return nil, fmt.Errorf("outbound: NTLM: %w", err)
+		return nil, err
 	}
 	reader := bufio.NewReader(conn)
-	status, challenge, err := connect(conn, reader, target, hello)
-	if err == nil && status == http.StatusProxyAuthRequired {
+	status, challenge, err := connect(conn, reader, target, authorization)
+	if err == nil && status == http.StatusProxyAuthRequired && p.ntlm() {
 		status, err = answer(conn, reader, p, target, challenge)
 	}
 	switch {
@@ -146,6 +161,30 @@ func (st *state) tunnel(ctx context.Context, p *Proxy, target string) (_ net.Con
 	return conn, conn.SetDeadline(time.Time{})
 }
 
+// reach opens a connection to a proxy.
+func (st *state) reach(ctx context.Context, p *Proxy) (net.Conn, error) {
+	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
+	if p.TLS {
+		return (&tls.Dialer{NetDialer: dialer}).DialContext(ctx, "tcp", p.address())
+	}
+	return dialer.DialContext(ctx, "tcp", p.address())
+}
+
+// authorization gives what is sent to a proxy before it asks; "" for nothing.
+func (p *Proxy) authorization() (string, error) {
+	if p.ntlm() {
+		hello, err := ntlmssp.NewNegotiateMessage("", "")
+		if err != nil {
+			return "", fmt.Errorf("outbound: NTLM: %w", err)
+		}
+		return "NTLM " + base64.StdEncoding.EncodeToString(hello), nil
+	}
+	if p.Auth == nil || !p.Auth.Enabled {
+		return "", nil
+	}
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(p.Auth.Username+":"+string(p.Auth.Password))), nil
+}
+
 func answer(conn net.Conn, reader *bufio.Reader, p *Proxy, target string, challenge []byte) (int, error) {
 	if len(challenge) == 0 {
 		return 0, errors.New("it does not offer NTLM")
@@ -158,15 +197,15 @@ func answer(conn net.Conn, reader *bufio.Reader, p *Proxy, target string, challe
 	if err != nil {
 		return 0, err
 	}
-	status, _, err := connect(conn, reader, target, reply)
+	status, _, err := connect(conn, reader, target, "NTLM "+base64.StdEncoding.EncodeToString(reply))
 	return status, err
 }
 
 // connect asks the proxy for the tunnel and gives its status and, if there is one, its NTLM challenge.
-func connect(conn net.Conn, reader *bufio.Reader, target string, message []byte) (int, []byte, error) {
-	request := &http.Request{
-		Method: http.MethodConnect, URL: &url.URL{Opaque: target}, Host: target,
-		Header: http.Header{"Proxy-Authorization": {"NTLM " + base64.StdEncoding.EncodeToString(message)}},
+func connect(conn net.Conn, reader *bufio.Reader, target, authorization string) (int, []byte, error) {
+	request := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: target}, Host: target, Header: make(http.Header)}
+	if authorization != "" {
+		request.Header.Set("Proxy-Authorization", authorization)
 	}
 	if err := request.Write(conn); err != nil {
 		return 0, nil, err

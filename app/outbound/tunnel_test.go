@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -100,5 +101,53 @@ func proxy(conn net.Conn, offered string, accept bool) {
 			return
 		}
 		fmt.Fprintf(conn, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: %s\r\nContent-Length: 2\r\n\r\nno", offered)
+	}
+}
+
+// TestTunnelWithAPassword goes through a proxy that wants Basic.
+func TestTunnelWithAPassword(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
+	t.Cleanup(upstream.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Proxy-Authorization") != "Basic dTpwdw==" || r.Method != http.MethodConnect {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		behind, err := net.Dial("tcp", upstream.Listener.Addr().String())
+		if err != nil {
+			return
+		}
+		defer behind.Close()
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(behind, buffered) }()
+		_, _ = io.Copy(conn, behind)
+	}))
+	t.Cleanup(proxy.Close)
+	s := open(t, kv.New(memory.New()), Options{})
+	port := proxy.Listener.Addr().(*net.TCPAddr).Port
+	get := func(password Secret) (string, error) {
+		auth := &ProxyAuth{Enabled: true, Username: "u", Password: password}
+		if err := s.Set(t.Context(), Settings{HTTPS: &Proxy{Enabled: true, Host: "127.0.0.1", Port: port, Auth: auth}}); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := s.Tunnel(t.Context(), "tcp", "repo.example.org:443")
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+		answer, err := io.ReadAll(conn)
+		return string(answer), err
+	}
+	if answer, err := get("pw"); err != nil || !strings.HasSuffix(answer, "hello") {
+		t.Errorf("%q, %v", answer, err)
+	}
+	if _, err := get("other"); err == nil || !strings.Contains(err.Error(), "refuses the credentials") {
+		t.Errorf("with a wrong password: %v", err)
 	}
 }
