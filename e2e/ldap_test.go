@@ -44,6 +44,7 @@ moduleload memberof
 pidfile DIR/pid
 TLSCertificateFile DIR/tls.pem
 TLSCertificateKeyFile DIR/tls.key
+authz-regexp uid=([^,]*),cn=.*,cn=auth cn=$1,dc=example,dc=org
 database mdb
 suffix "dc=example,dc=org"
 rootdn "cn=root,dc=example,dc=org"
@@ -51,7 +52,7 @@ rootpw root-pw
 directory DIR/db
 overlay memberof
 access to attrs=userPassword by anonymous auth by * none
-access to * by users read by * none
+access to * by users read by anonymous auth
 `
 
 const slapdPeople = `
@@ -298,6 +299,8 @@ func TestLDAPOutage(t *testing.T) {
 	}
 	try(d.overTLS(), http.StatusNoContent)
 	try(d.settings(map[string]any{"authPassword": "wrong"}), http.StatusBadRequest)
+	try(d.settings(map[string]any{"authScheme": "DIGEST-MD5", "authUsername": "reader"}), http.StatusNoContent)
+	try(d.settings(map[string]any{"authScheme": "DIGEST-MD5", "authUsername": "reader", "authPassword": "wrong"}), http.StatusBadRequest)
 	s.json(http.MethodPut, ldapAPI+"/main", d.overTLS())
 	s.wants("encrypted", [][4]string{{"ada", "ada-pw", file, "200"}, {"ada", "wrong", file, "401"}})
 	login := d.settings(map[string]any{"username": "ada", "password": "ada-pw"})
