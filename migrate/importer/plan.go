@@ -157,6 +157,7 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 	if err := p.journal.open(ctx); err != nil {
 		return err
 	}
+	p.noteRealms(inv)
 	p.todo = p.settings(inv)
 	for _, s := range p.todo {
 		var err error

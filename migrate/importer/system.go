@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -45,6 +46,18 @@ const (
 	ldapOrder  = "order"
 	ldapServer = "server/"
 )
+
+// noteRealms says which ways to sign in do not come along.
+func (p *Plan) noteRealms(inv *inventory.Inventory) {
+	for _, id := range inv.Access.Realms {
+		switch {
+		case !p.target.Access.RealmInstalled(id):
+			p.Notes = append(p.Notes, fmt.Sprintf("Realm %s is active there and not known here: it keeps its place in the order and lets nobody in.", id))
+		case id == ldap.RealmID && len(inv.System.LDAP) == 0:
+			p.Notes = append(p.Notes, "The LDAP realm is active there, but no LDAP server comes along: nobody signs in through it until one is set up.")
+		}
+	}
+}
 
 // directories lists LDAP servers, and then their order.
 func (p *Plan) directories(servers []ldap.Server) []*setting {
