@@ -28,6 +28,7 @@ import (
 	"entrepot/app/settings"
 	"entrepot/app/tasks"
 	"entrepot/app/trust"
+	"entrepot/app/upkeep"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -117,9 +118,10 @@ func newRig(t *testing.T) *rig {
 	policies, err := cleanup.Open(ctx, store)
 	must(err)
 	job := make(chan struct{})
-	upkeep, err := tasks.Open(ctx, store, tasks.Options{Audit: log, Types: []tasks.Type{{
+	work := upkeep.Types(upkeep.Options{Engine: engine, Catalog: trees, Access: users})
+	upkeep, err := tasks.Open(ctx, store, tasks.Options{Audit: log, Types: append(work, tasks.Type{
 		ID: "count", Name: "Count", Fields: []tasks.Field{{ID: "to", Label: "To", Kind: tasks.Number, Required: true}}, Do: countOn(job),
-	}}})
+	})})
 	must(err)
 	directories := ldap.New(store, ldap.Options{Sealer: clear{}, Change: users.Change})
 	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {

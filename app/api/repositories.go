@@ -18,6 +18,7 @@ func (a *API) repositoryOperations() []operation {
 		{method: http.MethodPatch, path: "repositories/{name}", access: server.SignedIn(), run: a.patchRepository},
 		{method: http.MethodDelete, path: "repositories/{name}", access: server.SignedIn(), run: a.deleteRepository},
 		{method: http.MethodPost, path: "repositories/{name}/invalidate-cache", access: server.SignedIn(), run: a.invalidateCache},
+		{method: http.MethodPost, path: "repositories/{name}/clone", access: server.SignedIn(), run: a.cloneRepository},
 	}
 }
 

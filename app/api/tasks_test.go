@@ -145,3 +145,29 @@ func TestEventsEndWithTheServer(t *testing.T) {
 		t.Error("the stream goes on")
 	}
 }
+
+func TestCloneRepository(t *testing.T) {
+	r := newRig(t)
+	r.play([]exchange{
+		{admin, "POST", "repositories", `{"name":"files","format":"raw","kind":"hosted","blobStore":"default"}`, 201, nil},
+		{admin, "POST", "repositories/files/clone", `{"name":"files"}`, 409, nil},
+		{admin, "POST", "repositories/files/clone", `{"name":"a b"}`, 422, nil},
+		{admin, "POST", "repositories/files/clone", `{"title":"x"}`, 400, []string{"title"}},
+		{admin, "POST", "repositories/none/clone", `{"name":"x"}`, 404, nil},
+		{"", "POST", "repositories/files/clone", `{"name":"x"}`, 401, nil},
+	})
+	begun := r.do(admin, "POST", "repositories/files/clone", `{"name":"frozen","snapshot":true}`)
+	if begun.status != http.StatusAccepted {
+		t.Fatalf("begun: %+v", begun)
+	}
+	next, end := r.follow(strings.TrimPrefix(begun.header.Get("Location"), "/api/v1/") + "/events")
+	defer end()
+	var last TaskStatus
+	for event := ""; event != "end" && len(last.Runs) == 0; {
+		event, last = next()
+	}
+	if len(last.Runs) != 1 || last.Runs[0].Result != "ok" {
+		t.Fatalf("run: %+v", last)
+	}
+	r.play([]exchange{{admin, "GET", "repositories/frozen", "", 200, []string{`"writePolicy":"DENY"`}}})
+}
