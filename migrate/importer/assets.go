@@ -2,6 +2,8 @@ package importer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"golang.org/x/sync/errgroup"
@@ -58,6 +60,55 @@ func (r *run) assets(ctx context.Context) error {
 		return err
 	}
 	return <-ended
+}
+
+// feed delivers the assets that come over.
+func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) (err error) {
+	var paths *pathSet
+	if r.plan.complete {
+		if paths, err = newPathSet(r.plan.Assets); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, paths.close()) }()
+	}
+	for a, err := range r.plan.source.Assets(ctx) {
+		var problem *inventory.Problem
+		switch {
+		case errors.As(err, &problem):
+			r.fail(Failure{Repository: problem.Repository, Path: problem.Path, Blob: problem.Blob, Reason: problem.Reason})
+			continue
+		case err != nil:
+			return err
+		case !r.plan.wanted[a.Repository]:
+			r.count(func(rep *Report) { rep.Skipped++ })
+			continue
+		}
+		if err := r.noteTwice(paths, a); err != nil {
+			return err
+		}
+		select {
+		case queue <- a:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// noteTwice warns of a path that a source has twice: only the newer of its blobs can come over.
+func (r *run) noteTwice(paths *pathSet, a *inventory.Asset) error {
+	if paths == nil {
+		return nil
+	}
+	fresh, err := paths.add(a.Repository, a.Path)
+	if err == nil && !fresh {
+		r.count(func(rep *Report) {
+			if len(rep.Warnings) < maxListed {
+				rep.Warnings = append(rep.Warnings, fmt.Sprintf("%s%s is there twice: the newer blob came over", a.Repository, a.Path))
+			}
+		})
+	}
+	return err
 }
 
 // take reads the body of one asset, if it is to be stored. Its error is not nil only when nothing more can be brought over.

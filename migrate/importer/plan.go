@@ -171,7 +171,11 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 			p.Notes = append(p.Notes, fmt.Sprintf("Blob store %s: %s.", b.Name, b.Note))
 		}
 	}
+	named := uniqueNames(inv.Repositories)
 	for _, r := range inv.Repositories {
+		if other := named[strings.ToLower(r.Name)]; other != r.Name && r.Skip == "" {
+			r.Skip = "its name differs from that of " + other + " in letter case only"
+		}
 		line, err := p.decide(ctx, inv, r)
 		if err != nil {
 			return err
@@ -195,6 +199,18 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 		return err
 	}
 	return p.noteAdoption(ctx)
+}
+
+// uniqueNames chooses of repositories whose names differ in letter case only, which are one name here, that with the most assets.
+func uniqueNames(all []inventory.Repository) map[string]string {
+	most, names := make(map[string]int64, len(all)), make(map[string]string, len(all))
+	for _, r := range all {
+		name := strings.ToLower(r.Name)
+		if _, taken := names[name]; !taken || r.Assets > most[name] {
+			names[name], most[name] = r.Name, r.Assets
+		}
+	}
+	return names
 }
 
 // compareAssets counts what is not here yet.

@@ -183,28 +183,6 @@ func (r *run) repositories(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) feed(ctx context.Context, queue chan<- *inventory.Asset) error {
-	for a, err := range r.plan.source.Assets(ctx) {
-		var problem *inventory.Problem
-		switch {
-		case errors.As(err, &problem):
-			r.fail(Failure{Repository: problem.Repository, Path: problem.Path, Blob: problem.Blob, Reason: problem.Reason})
-			continue
-		case err != nil:
-			return err
-		case !r.plan.wanted[a.Repository]:
-			r.count(func(rep *Report) { rep.Skipped++ })
-			continue
-		}
-		select {
-		case queue <- a:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
 // moved removes from the source what is safe here, when that was asked for. What is newer here stays there.
 func (r *run) moved(ctx context.Context, a *inventory.Asset) {
 	mover, ok := r.plan.source.(inventory.Mover)
