@@ -25,7 +25,7 @@ package api
 //	@description	The native API of the artifact repository server. Send credentials as Basic, or an API token as Bearer.
 //	@basePath		/api/v1
 //	@accept			json
-//	@produce		json
+//	@produce		application/json,application/problem+json
 //	@securityDefinitions.basic	basic
 //	@securityDefinitions.apikey	token
 //	@in				header

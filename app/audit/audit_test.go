@@ -93,8 +93,8 @@ func TestSecretsAreHidden(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	want := `{"list":[{"bearerToken":"***","name":"n"}],"password":"***","secretAccessKey":"***","size":12345678901234567}`
-	if got := string(found[0].After); got != want {
-		t.Errorf("%s, want %s", got, want)
+	if got, err := json.Marshal(found[0].After); err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 	w.now = w.now.Add(time.Second)
 	w.Record(t.Context(), Event{Action: "x.update", Object: "large", After: make([]byte, kv.MaxValue)})

@@ -55,15 +55,15 @@ func (s *Settings) Validate() formats.FieldErrors {
 
 // Entry is an event as it is kept.
 type Entry struct {
-	ID      string          `json:"id"`
-	Time    time.Time       `json:"time"`
-	Actor   Actor           `json:"actor"`
-	Action  string          `json:"action"`
-	Object  string          `json:"object"`
-	Before  json.RawMessage `json:"before,omitempty" swaggertype:"object"`
-	After   json.RawMessage `json:"after,omitempty" swaggertype:"object"`
-	Omitted bool            `json:"omitted,omitempty"` // before and after were too large to be kept
-	Missed  int             `json:"missed,omitempty"`  // failed sign-ins since the last one that was recorded
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"`
+	Actor   Actor     `json:"actor"`
+	Action  string    `json:"action"`
+	Object  string    `json:"object"`
+	Before  any       `json:"before,omitempty"` // what JSON says, nil for nothing
+	After   any       `json:"after,omitempty"`
+	Omitted bool      `json:"omitted,omitempty"` // before and after were too large to be kept
+	Missed  int       `json:"missed,omitempty"`  // failed sign-ins since the last one that was recorded
 }
 
 // Options of a Log; the zero value of a member means its documented default.
@@ -228,8 +228,8 @@ func (e *Entry) encode() ([]byte, error) {
 	return line, nil
 }
 
-// present gives the JSON of a document without its secrets; nil when none can be made of it.
-func (l *Log) present(v any) json.RawMessage {
+// present gives what the JSON of a document says, without its secrets; nil when none can be made of it.
+func (l *Log) present(v any) any {
 	if v == nil {
 		return nil
 	}
@@ -237,16 +237,18 @@ func (l *Log) present(v any) json.RawMessage {
 	if err != nil {
 		return nil
 	}
+	document, err := read(data)
+	if err != nil {
+		return nil
+	}
+	return hide(document)
+}
+
+// read gives what JSON says, numbers as they are written.
+func read(data []byte) (document any, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	var document any
-	if err := d.Decode(&document); err != nil {
-		return nil
-	}
-	if data, err = json.Marshal(hide(document)); err != nil {
-		return nil
-	}
-	return data
+	return document, d.Decode(&document)
 }
 
 // hide replaces what is named like a secret.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -45,7 +46,9 @@ func (l *Log) Query(ctx context.Context, f Filter, after string, limit int) (fou
 		}
 		examined, last = examined+1, e.Sort
 		var entry Entry
-		if err := json.Unmarshal(e.Value, &entry); err != nil {
+		d := json.NewDecoder(bytes.NewReader(e.Value))
+		d.UseNumber()
+		if err := d.Decode(&entry); err != nil {
 			return nil, "", fmt.Errorf("audit: read event %s: %w", e.Sort, err)
 		}
 		if f.selects(&entry) {

@@ -42,9 +42,9 @@ type Change struct {
 
 // Member is a member of a document that changes. Secrets are "***".
 type Member struct {
-	Path   string          `json:"path" example:"upstream.url"`
-	Before json.RawMessage `json:"before,omitempty" swaggertype:"object"` // absent when it was not there
-	After  json.RawMessage `json:"after,omitempty" swaggertype:"object"`  // absent when it goes
+	Path   string `json:"path" example:"upstream.url"`
+	Before any    `json:"before,omitempty"` // what JSON says; absent when it was not there
+	After  any    `json:"after,omitempty"`  // absent when it goes
 }
 
 // Name calls a change by its section and key.
@@ -288,10 +288,13 @@ func difference(before, after any) ([]Member, error) {
 }
 
 // shown hides what is a secret by its name.
-func shown(path string, value json.RawMessage) json.RawMessage {
+func shown(path string, value json.RawMessage) any {
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	if value != nil && value[0] == '"' && resource.SecretAttribute(name) {
-		return json.RawMessage(`"` + resource.Hidden + `"`)
+	switch {
+	case value == nil:
+		return nil
+	case value[0] == '"' && resource.SecretAttribute(name):
+		return resource.Hidden
 	}
 	return value
 }

@@ -4,10 +4,21 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"entrepot/app/resource"
 )
 
 // signs are what the lines of a plan begin with.
 var signs = map[Action]string{Create: "+", Update: "~", Delete: "-"}
+
+// text writes a value as JSON.
+func text(value any) string {
+	data, err := resource.Encode(value)
+	if err != nil {
+		return "?"
+	}
+	return string(data)
+}
 
 // Print writes a plan for people: each document with the members that change.
 func (p *Plan) Print(w io.Writer) error {
@@ -21,11 +32,11 @@ func (p *Plan) Print(w io.Writer) error {
 			switch {
 			case c.Action == Delete:
 			case m.Before == nil:
-				fmt.Fprintf(&b, "    %s: %s\n", m.Path, m.After)
+				fmt.Fprintf(&b, "    %s: %s\n", m.Path, text(m.After))
 			case m.After == nil:
-				fmt.Fprintf(&b, "    %s: %s -> (none)\n", m.Path, m.Before)
+				fmt.Fprintf(&b, "    %s: %s -> (none)\n", m.Path, text(m.Before))
 			default:
-				fmt.Fprintf(&b, "    %s: %s -> %s\n", m.Path, m.Before, m.After)
+				fmt.Fprintf(&b, "    %s: %s -> %s\n", m.Path, text(m.Before), text(m.After))
 			}
 		}
 	}

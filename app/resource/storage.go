@@ -12,7 +12,7 @@ import (
 // BlobStore is a place for blobs.
 type BlobStore struct {
 	Name       string            `json:"name" example:"default"`
-	Type       string            `json:"type" default:"file"`
+	Type       string            `json:"type" enums:"file,group,s3" default:"file"`
 	Path       string            `json:"path,omitempty"`                                       // file: absolute, or below the folder "blobs" of the server's data
 	Members    []string          `json:"members,omitempty"`                                    // group: names of blob stores
 	FillPolicy string            `json:"fillPolicy,omitempty" enums:"roundRobin,writeToFirst"` // group: which member takes a new blob
@@ -52,6 +52,9 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 			return blobStoreOf(b), err
 		},
 		Create: func(ctx context.Context, _ access.Actor, b BlobStore) error {
+			if wrong := b.faults(); len(wrong) > 0 {
+				return wrong
+			}
 			return r.Engine.CreateBlobStore(ctx, b.definition(repository.BlobStore{}))
 		},
 		Replace: func(ctx context.Context, _ access.Actor, name string, b BlobStore) error {
@@ -61,6 +64,9 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 			}
 			if b.Name != name {
 				return renamed("name")
+			}
+			if wrong := b.faults(); len(wrong) > 0 {
+				return wrong
 			}
 			return r.Engine.UpdateBlobStore(ctx, b.definition(before))
 		},
@@ -78,6 +84,22 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 			return nil
 		},
 	}
+}
+
+// faults finds members that have no meaning for the blob store: the engine keeps what it does not know.
+func (b *BlobStore) faults() formats.FieldErrors {
+	var wrong formats.FieldErrors
+	add := func(broken bool, field, message string) {
+		if broken {
+			wrong = append(wrong, formats.FieldError{Field: field, Message: message})
+		}
+	}
+	add(b.Type != repository.BlobStoreFile && b.Type != repository.BlobStoreGroup && b.Type != "s3", "type", "must be one of file, group, s3")
+	add(b.Type != repository.BlobStoreFile && b.Path != "", "path", "belongs to blob stores of type file")
+	add(b.Type != repository.BlobStoreGroup && len(b.Members) > 0, "members", "belongs to blob stores of type group")
+	add(b.Type != repository.BlobStoreGroup && b.FillPolicy != "", "fillPolicy", "belongs to blob stores of type group")
+	add(b.Quota != nil && b.Quota.Type == "", "quota.type", "must be one of spaceRemainingQuota, spaceUsedQuota")
+	return wrong
 }
 
 // blobStore looks a blob store up.
