@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,11 +134,11 @@ func TestHistoryIsBounded(t *testing.T) {
 // fullDisk refuses all writes while it is full.
 type fullDisk struct {
 	kv.Driver
-	full bool
+	full atomic.Bool
 }
 
 func (d *fullDisk) Apply(ctx context.Context, ops []kv.Op) error {
-	if d.full {
+	if d.full.Load() {
 		return kv.ErrNoSpace
 	}
 	return d.Driver.Apply(ctx, ops)
@@ -153,19 +154,19 @@ func TestFullDisk(t *testing.T) {
 		disk := &fullDisk{Driver: memory.New()}
 		h := open(t, kv.New(disk), nil).serve()
 		id := h.make(tasks.Definition{Type: "sleep"})
-		disk.full = true
+		disk.full.Store(true)
 		h.begin(id)
 		if s := h.get(id); s.State != tasks.Waiting || len(s.Runs) != 0 {
 			t.Errorf("begun on a full disk: %+v", s)
 		}
-		disk.full = false
+		disk.full.Store(false)
 		h.begin(id)
-		disk.full = true
+		disk.full.Store(true)
 		later(time.Minute)
 		if got := results(h.get(id)); got != "ok 10s slept 10 s" {
 			t.Error(got)
 		}
-		disk.full = false
+		disk.full.Store(false)
 		h.begin(id)
 		later(time.Minute)
 		if got := len(h.get(id).Runs); got != 2 {

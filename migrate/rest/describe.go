@@ -21,7 +21,7 @@ func (s *Server) Describe(ctx context.Context) (*inventory.Inventory, error) {
 	}
 	inv := &inventory.Inventory{Origin: fmt.Sprintf("living server %s (%s)", s.base, s.version)}
 	for _, read := range []func(context.Context, *inventory.Inventory) error{
-		s.readSystem, s.readBlobStores, s.readRoutingRules, s.readRepositories, s.readAccounts, s.readLDAP, s.readServer, s.list,
+		s.readSystem, s.readBlobStores, s.readRoutingRules, s.readRepositories, s.readAccounts, s.readLDAP, s.readServer, s.readPolicies, s.list,
 	} {
 		if err := read(ctx, inv); err != nil {
 			return nil, err
@@ -30,7 +30,7 @@ func (s *Server) Describe(ctx context.Context) (*inventory.Inventory, error) {
 	inv.Notes = append(inv.Notes,
 		"A living server does not give away passwords, tokens and keys. Users come without a password: import the stopped data directory "+
 			"(import nexus) as well, which brings them, or set new ones. What is here already is kept.",
-		"Scheduled tasks, cleanup policies, mail and HTTP settings and capabilities come from the stopped data directory only.",
+		"Scheduled tasks, mail and HTTP settings and capabilities come from the stopped data directory only.",
 		"Content of caches (proxies there) has the date on which it was cached as its Last-Modified, until its upstream is asked again.",
 		"What is downloaded for the import counts on the old server as downloaded today, which its cleanup policies may look at.",
 	)

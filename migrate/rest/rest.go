@@ -138,7 +138,10 @@ func (s *Server) rest(path string, query url.Values) string {
 
 // read reads a JSON resource; false when the server does not have it.
 func (s *Server) read(ctx context.Context, into any, path string, query url.Values) (bool, error) {
-	target := s.rest(path, query)
+	return s.readURL(ctx, into, s.rest(path, query))
+}
+
+func (s *Server) readURL(ctx context.Context, into any, target string) (bool, error) {
 	resp, err := s.send(ctx, target)
 	if err != nil {
 		return false, err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"entrepot/app/access/ldap"
+	"entrepot/app/cleanup"
 	"entrepot/formats"
 	"entrepot/migrate/inventory"
 )
@@ -48,8 +49,10 @@ func (o *old) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func newOld() *old {
 	return &old{busy: make(map[string]int), replies: map[string]string{
-		"status":        "",
-		"system/node":   `{"nodeId":"N-1"}`,
+		"status":      "",
+		"system/node": `{"nodeId":"N-1"}`,
+		"/service/rest/internal/cleanup-policies": `[{"name":"old","format":"*","notes":null,"criteriaLastBlobUpdated":null,"criteriaLastDownloaded":30,"retain":null,
+			"sortBy":null,"criteriaReleaseType":"PRERELEASES","criteriaAssetRegex":null,"inUseCount":1}]`,
 		"routing-rules": `[{"name":"no-x","description":"","mode":"BLOCK","matchers":["/x/.*"]}]`,
 		"blobstores": `[{"name":"default","type":"File","softQuota":null},
 			{"name":"bucket","type":"S3","softQuota":{"type":"spaceUsedQuota","limit":1000000}}]`,
@@ -105,6 +108,9 @@ func TestDescribe(t *testing.T) {
 	inv, err := s.Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p := inv.Upkeep.Policies; len(p) != 1 || p[0].Release != cleanup.Prereleases || *p[0].DownloadedDays != 30 || p[0].UpdatedDays != nil || p[0].Notes != nil {
+		t.Errorf("cleanup policies %+v", p)
 	}
 	if l := inv.System.LDAP; len(l) != 2 || l[0].Host != "one" || l[1].Scheme != ldap.SchemeNone {
 		t.Errorf("LDAP servers %+v", l)
