@@ -3,10 +3,14 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -95,5 +99,53 @@ func TestProxiedUpstream(t *testing.T) {
 	}
 	if status, _ := s.do("GET", "/repository/far/b.txt", nil); status != http.StatusBadGateway {
 		t.Errorf("without the proxy: %d", status)
+	}
+}
+
+// TestNewSecretKey replaces the key that seals secrets: both in the file, all secrets sealed with the first, then the old one gone.
+func TestNewSecretKey(t *testing.T) {
+	t.Parallel()
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "geheim" {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte("secret content"))
+	}))
+	t.Cleanup(upstream.Close)
+	s := start(t, "--skip-default-repositories")
+	s.json("POST", "/service/rest/v1/repositories/raw/proxy", strings.Replace(rawCache("far", upstream.URL), `"connection":{"retries":0,"useTrustStore":true}`,
+		`"authentication":{"type":"username","username":"u","password":"geheim"}`, 1))
+	s.json("PUT", "/service/rest/v1/email", `{"enabled":false,"host":"mail.example.org","port":25,"fromAddress":"a@example.org","username":"u","password":"geheim"}`)
+	want := func(path string, status int) {
+		t.Helper()
+		if got, body := s.do("GET", "/repository/far/"+path, nil); got != status {
+			t.Errorf("%s: %d %s, want %d", path, got, body, status)
+		}
+	}
+	want("a", http.StatusOK)
+	s.stop()
+	file := filepath.Join(s.data, "secret.key")
+	old, err := os.ReadFile(file)
+	must(t, err)
+	key := sha256.Sum256([]byte("another key"))
+	sum := sha256.Sum256(key[:])
+	line := hex.EncodeToString(key[:]) + "\n"
+	must(t, os.WriteFile(file, append([]byte(line), old...), 0o600))
+	s.run()
+	if _, text := s.do("GET", "/service/rest/v1/status/check", nil); !strings.Contains(text, "The key file holds 2 keys.") {
+		t.Errorf("nobody is told of the old key: %s", text)
+	}
+	status, text := s.do("PUT", "/service/rest/v1/secrets/encryption/re-encrypt", strings.NewReader(`{"secretKeyId":"`+hex.EncodeToString(sum[:4])+`"}`), "Content-Type", "application/json")
+	if status != http.StatusAccepted {
+		t.Fatalf("secrets are not sealed anew: %d %s", status, text)
+	}
+	s.stop()
+	must(t, os.WriteFile(file, []byte(line), 0o600))
+	s.run()
+	want("b", http.StatusOK)
+	if status, text := s.do("GET", "/service/rest/v1/email", nil); status != http.StatusOK {
+		t.Errorf("mail settings cannot be read: %d %s", status, text)
 	}
 }

@@ -255,7 +255,7 @@ func (d *Diagnostics) descriptors(context.Context) (bool, string) {
 
 func (d *Diagnostics) sealing(context.Context) (bool, string) {
 	if keys := d.SealKeys(); len(keys) > 1 {
-		return false, fmt.Sprintf("The key file holds %d keys. Once all secrets were stored again, those after the first can be removed.", len(keys))
+		return false, fmt.Sprintf("The key file holds %d keys. Once all secrets are sealed with the first, the others can be removed.", len(keys))
 	}
 	return true, "All secrets using same encryption key. Re-encryption is not required."
 }

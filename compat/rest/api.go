@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,8 @@ type Options struct {
 	Trust   *trust.Store
 	// Diagnostics looks at the server itself.
 	Diagnostics *diagnostics.Diagnostics
+	// Reseal stores all secrets again, sealed with the first key of the key file.
+	Reseal func(context.Context) error
 	// Outbound says how caches talk to their upstreams.
 	Outbound *outbound.Service
 	Settings *capability.Settings

@@ -135,7 +135,7 @@ func newRig(t *testing.T) *rig {
 	options := Options{
 		Engine: engine, Access: users, LDAP: directory, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
-		Diagnostics: diagnostics.New(diagnostics.Options{Engine: engine, Access: users, Health: func() error { return nil }, Folder: t.TempDir()}),
+		Diagnostics: diagnostics.New(diagnostics.Options{Engine: engine, Access: users, Health: func() error { return nil }, Folder: t.TempDir(), SealKeys: func() []string { return []string{"new", "old"} }}),
 	}
 	addUpkeep(t, &options, store, policies)
 	api := New(options)

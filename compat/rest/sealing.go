@@ -19,8 +19,7 @@ type resealBody struct {
 	Notify *string `json:"notifyEmail"`
 }
 
-// reseal has nothing to do while the key file holds one key. Where it holds more, what an older key sealed is sealed with the first
-// key whenever it is stored again; there is no sooner way.
+// reseal stores all secrets again with the key that the body names, which has to be the first of the key file.
 func (a *API) reseal(c *call) (any, error) {
 	var b resealBody
 	if err := c.decode(&b); err != nil {
@@ -34,13 +33,17 @@ func (a *API) reseal(c *call) (any, error) {
 		return nil, err
 	}
 	keys := a.Diagnostics.SealKeys()
-	switch {
-	case !slices.Contains(keys, id):
+	if !slices.Contains(keys, id) {
 		return nil, messagef(http.StatusBadRequest, "Key id '%s' not found. Check secrets configuration, make sure the file and key id exists.", id)
-	case keys[0] != id:
-		return nil, messagef(http.StatusBadRequest, "Key id '%s' is not the first of the key file, so nothing is sealed with it.", id)
-	case len(keys) > 1:
-		return nil, messagef(http.StatusBadRequest, "Key id '%s' seals new secrets. Those of other keys are sealed with it when they are stored again.", id)
 	}
-	return object{{"status", "done"}, {"message", "All secrets are sealed with this key."}}, nil
+	if keys[0] != id {
+		return nil, messagef(http.StatusBadRequest, "Key id '%s' is not the first of the key file, so nothing is sealed with it.", id)
+	}
+	if err := a.engine.Writable(); err != nil {
+		return nil, err
+	}
+	if err := a.Reseal(c.Context()); err != nil {
+		return nil, err
+	}
+	return object{{"status", "done"}, {"message", "All secrets are sealed with this key. Keys after it can be removed from the key file."}}, nil
 }

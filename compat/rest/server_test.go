@@ -3,6 +3,7 @@ package rest
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -126,6 +127,27 @@ func TestServersOwnState(t *testing.T) {
 		{admin, "PUT", "v1/secrets/encryption/re-encrypt", `{}`, 400, []string{`"PARAMETER secretKeyId"`}},
 		{admin, "PUT", "v1/secrets/encryption/re-encrypt", `{"secretKeyId":"nope"}`, 400, []string{"Key id 'nope' not found."}},
 	})
+}
+
+// TestReseal wants secrets sealed anew with the first key, and with no other.
+func TestReseal(t *testing.T) {
+	r := newRig(t)
+	done := 0
+	r.api.Reseal = func(context.Context) error {
+		done++
+		return nil
+	}
+	const path = "v1/secrets/encryption/re-encrypt"
+	r.play(t, []exchange{
+		{admin, "PUT", path, `{"secretKeyId":"old"}`, 400, []string{"is not the first of the key file"}},
+		{"", "PUT", path, `{"secretKeyId":"new"}`, 403, nil},
+		{admin, "PUT", path, `{"secretKeyId":"new"}`, 202, []string{`"status" : "done"`}},
+		{admin, "POST", "v1/read-only/freeze", "", 204, nil},
+		{admin, "PUT", path, `{"secretKeyId":"new"}`, 503, nil},
+	})
+	if done != 1 {
+		t.Errorf("sealed %d times", done)
+	}
 }
 
 func TestSupportZip(t *testing.T) {

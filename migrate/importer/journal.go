@@ -180,3 +180,19 @@ func (j *journal) forget(ctx context.Context, section, name string) error {
 	}
 	return nil
 }
+
+// Reseal stores the journal's key again, sealed with the key that the sealer has now.
+func Reseal(ctx context.Context, store *kv.Store, sealer Sealer) error {
+	j := &journal{store: store, sealer: sealer}
+	if err := j.open(ctx); err != nil || j.key == nil {
+		return err
+	}
+	sealed, err := sealer.Seal(string(j.key))
+	if err == nil {
+		err = store.Apply(ctx, kv.Put(journalKey, []byte(sealed)))
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
