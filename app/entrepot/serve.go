@@ -144,6 +144,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		Trust: a.trust, Outbound: a.out, Settings: a.settings, Diagnostics: checks, Reseal: a.reseal,
 		Cleanup: a.cleanup, Tasks: a.tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
+		Level: logs.Level, FirstLevel: logs.Level.Level(),
 	})
 	if err := api.Mount(s, pages.Authenticator()); err != nil {
 		return nil, err

@@ -21,7 +21,8 @@ type LogOptions struct {
 // Logs are the program's log and its line a request, both on one writer.
 type Logs struct {
 	Logger *slog.Logger
-	Access *AccessLog // nil when switched off
+	Access *AccessLog     // nil when switched off
+	Level  *slog.LevelVar // of Logger; may be changed at any time
 }
 
 // NewLogs makes the logs.
@@ -32,6 +33,8 @@ func NewLogs(w io.Writer, opts LogOptions) (*Logs, error) {
 			return nil, fmt.Errorf("telemetry: log level %q: want debug, info, warn or error", opts.Level)
 		}
 	}
+	least := new(slog.LevelVar)
+	least.Set(level)
 	terminal := isTerminal(w)
 	switch opts.Format {
 	case "", "auto":
@@ -47,13 +50,13 @@ func NewLogs(w io.Writer, opts LogOptions) (*Logs, error) {
 	handler := func(w io.Writer) slog.Handler {
 		switch {
 		case opts.Format == "json":
-			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least})
 		case terminal:
-			return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
+			return tint.NewTextHandler(w, &tint.Options{Level: least, TimeFormat: time.TimeOnly})
 		}
-		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: least})
 	}
-	logs := &Logs{Logger: slog.New(handler(shared))}
+	logs := &Logs{Logger: slog.New(handler(shared)), Level: least}
 	if opts.Access {
 		format := JSONLines
 		if opts.Format == "text" {

@@ -62,8 +62,11 @@ type Options struct {
 	Version, Edition string
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
-	Log    *slog.Logger     // default discards
-	Now    func() time.Time // default time.Now
+	Log    *slog.Logger // default discards
+	// Level is what is logged at least; FirstLevel is what the configuration says about it. nil stands for a level that nothing looks at.
+	Level      *slog.LevelVar
+	FirstLevel slog.Level
+	Now        func() time.Time // default time.Now
 }
 
 // API is the REST API. All its methods may be called from many goroutines.
@@ -80,6 +83,9 @@ type API struct {
 func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Level == nil {
+		o.Level = new(slog.LevelVar)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -149,7 +155,8 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.userTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(), a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.ldapOperations(), a.userTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
+		a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {
 		all = append(all, resource...)
