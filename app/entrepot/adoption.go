@@ -2,19 +2,48 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"entrepot/migrate/adopt"
 )
 
-// copyBehind copies adopted blobs until what it returns is called.
+// completeRetry is the time from a failure to make records whole to the next attempt.
+const completeRetry = time.Minute
+
+// completeRecords makes records whole that an adoption wrote in haste. It is false when ctx has ended before.
+func (a *appliance) completeRecords(ctx context.Context) bool {
+	for {
+		begin, assets := time.Now(), atomic.Int64{}
+		err := a.catalog.Complete(ctx, func(n int64) { assets.Add(n) })
+		if err == nil {
+			if n := assets.Load(); n > 0 {
+				a.log.Info("the records of adopted assets are whole", "assets", n, "took", time.Since(begin).Round(time.Millisecond))
+			}
+			return true
+		}
+		if ctx.Err() == nil {
+			a.log.Warn("the records of adopted assets are not whole yet", "retry", completeRetry, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(completeRetry):
+		}
+	}
+}
+
+// copyBehind makes the records of adopted assets whole and copies their blobs until what it returns is called.
 func (a *appliance) copyBehind(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.adopted.Run(ctx)
+		if a.completeRecords(ctx) {
+			a.adopted.Run(ctx)
+		}
 	}()
 	return func() {
 		cancel()

@@ -86,6 +86,11 @@ func (s *shared) open(env *environment, make bool, change func(*config.Config)) 
 		return nil, nil, err
 	}
 	a, err := openAppliance(env.ctx, cfg, logs.Logger)
+	if err == nil {
+		if err = a.catalog.Complete(env.ctx, nil); err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}
 	if err != nil {
 		logs.Close()
 		return nil, nil, err

@@ -52,7 +52,7 @@ func (e *Engine) Adopt(ctx context.Context, repository string, in Restored, ref 
 	return e.record(ctx, r, a, options)
 }
 
-// adoptFresh is Adopt without looking first; catalog.ErrConflict when there is something.
+// adoptFresh is Adopt into a repository that holds nothing yet; catalog.ErrConflict when there is something at the path after all.
 func (e *Engine) adoptFresh(ctx context.Context, repository string, in Restored, ref catalog.BlobRef) (RestoreOutcome, error) {
 	r, err := e.holder(repository)
 	if err != nil {
@@ -63,11 +63,10 @@ func (e *Engine) adoptFresh(ctx context.Context, repository string, in Restored,
 	if err != nil {
 		return 0, err
 	}
-	options.Fresh = true
 	if a.Created.IsZero() {
 		a.Created = a.BlobCreated
 	}
-	return RestoreNew, r.content.Put(ctx, a, options.PutOptions)
+	return RestoreNew, r.content.Defer(ctx, a, options.PutOptions)
 }
 
 // adoptable makes the record of an asset whose bytes lie elsewhere, and says how it takes the place of the one before.

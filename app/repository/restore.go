@@ -31,7 +31,7 @@ type Restored struct {
 	UploaderIP     string
 	// Link lets a body that is a file become the blob itself: the caller removes the file once it is restored.
 	Link bool
-	// Fresh says that the path is believed to be empty, which makes it quick. It may be wrong.
+	// Fresh says that the repository held nothing when the import began, for Adopt and Restore to be quick. It may be wrong.
 	Fresh    bool
 	Origin   string            // identity of the other server, by which RemoveRestored knows what came from it
 	Upstream *catalog.Upstream // for caches; nil makes one that was verified when the blob was made

@@ -28,7 +28,7 @@ func (t *Content) ByChecksum(ctx context.Context, algorithm, digest string) iter
 }
 
 func (c *Catalog) byChecksum(ctx context.Context, algorithm, digest, owner string) iter.Seq2[Match, error] {
-	return func(yield func(Match, error) bool) {
+	return whenAllWhole(ctx, c, func(yield func(Match, error) bool) {
 		prefix, err := checksumKey(algorithm, digest)
 		if err != nil {
 			yield(Match{}, err)
@@ -47,7 +47,7 @@ func (c *Catalog) byChecksum(ctx context.Context, algorithm, digest, owner strin
 				return
 			}
 		}
-	}
+	})
 }
 
 func checksumKey(algorithm, digest string) (string, error) {
@@ -72,6 +72,9 @@ func (c *Catalog) owned(ctx context.Context, owner string) (Match, error) {
 
 // Referenced reports whether any asset names a blob.
 func (c *Catalog) Referenced(ctx context.Context, ref BlobRef) (bool, error) {
+	if err := c.Complete(ctx, nil); err != nil {
+		return false, err
+	}
 	for _, err := range c.store.Scan(ctx, blobPartition(ref.Store), blobRows(ref, 1)) {
 		return err == nil, wrap(err, "references of "+ref.Hash.String())
 	}
@@ -80,7 +83,7 @@ func (c *Catalog) Referenced(ctx context.Context, ref BlobRef) (bool, error) {
 
 // References delivers the assets that name a blob.
 func (c *Catalog) References(ctx context.Context, ref BlobRef) iter.Seq2[Match, error] {
-	return func(yield func(Match, error) bool) {
+	return whenAllWhole(ctx, c, func(yield func(Match, error) bool) {
 		for e, err := range c.store.Scan(ctx, blobPartition(ref.Store), blobRows(ref, 0)) {
 			if err != nil {
 				yield(Match{}, wrap(err, "references of "+ref.Hash.String()))
@@ -102,13 +105,13 @@ func (c *Catalog) References(ctx context.Context, ref BlobRef) iter.Seq2[Match, 
 				return
 			}
 		}
-	}
+	})
 }
 
 // Blobs delivers the blobs of a store that assets name, in the order of their hashes, behind a hash; the zero Hash means all. It is
 // the order in which a blob store lists, so that both can be compared in one pass.
 func (c *Catalog) Blobs(ctx context.Context, store string, after blob.Hash) iter.Seq2[ReferencedBlob, error] {
-	return func(yield func(ReferencedBlob, error) bool) {
+	return whenAllWhole(ctx, c, func(yield func(ReferencedBlob, error) bool) {
 		r := kv.Range{}
 		if !after.IsZero() {
 			if r.From = kv.After(string(after[:])); r.From == "" {
@@ -142,7 +145,7 @@ func (c *Catalog) Blobs(ctx context.Context, store string, after blob.Hash) iter
 		if b.Assets > 0 {
 			yield(b, nil)
 		}
-	}
+	})
 }
 
 // BlobStores delivers the names of the blob stores that records have named, in order. Some may hold nothing any more.

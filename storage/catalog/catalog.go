@@ -87,8 +87,10 @@ type Catalog struct {
 	creating  [256]sync.Mutex // each held while a component of its share is made
 	seed      maphash.Seed    // divides components among creating
 
-	mu    sync.RWMutex
-	trees map[string]*Content
+	deferrals atomic.Int64 // calls of Defer, begun and ended
+	wholeAt   atomic.Int64 // one more than deferrals when all trees were seen to be whole
+	mu        sync.RWMutex
+	trees     map[string]*Content
 }
 
 // New makes a catalog over a store and starts its background work, which ends with Close. The store stays the caller's to close,

@@ -12,6 +12,9 @@ import (
 
 // Component reads a component. ErrNotFound when it has no assets.
 func (t *Content) Component(ctx context.Context, at Coordinates) (*Component, error) {
+	if err := t.Complete(ctx, nil); err != nil {
+		return nil, err
+	}
 	sort, _ := coordSort(&at)
 	e, err := t.catalog.get(ctx, t.parts.components, sort)
 	if err != nil {
@@ -39,7 +42,7 @@ func (t *Content) componentOfNumber(ctx context.Context, e *kv.Entry) (*Componen
 
 // ComponentsAfterID is AssetsAfterID for components.
 func (t *Content) ComponentsAfterID(ctx context.Context, id uint64) iter.Seq2[*Component, error] {
-	return func(yield func(*Component, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Component, error) bool) {
 		for e, err := range t.catalog.store.Scan(ctx, t.parts.ids, numbersAfter(componentLetter, id)) {
 			if err != nil {
 				yield(nil, wrap(err, "scan components"))
@@ -53,7 +56,7 @@ func (t *Content) ComponentsAfterID(ctx context.Context, id uint64) iter.Seq2[*C
 				return
 			}
 		}
-	}
+	})
 }
 
 func componentOfRow(e *kv.Entry) (*Component, error) {
@@ -67,7 +70,7 @@ func componentOfRow(e *kv.Entry) (*Component, error) {
 
 // Components delivers the components that a query selects.
 func (t *Content) Components(ctx context.Context, q ComponentQuery) iter.Seq2[*Component, error] {
-	return func(yield func(*Component, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Component, error) bool) {
 		r, err := q.keys()
 		if err != nil {
 			yield(nil, err)
@@ -86,7 +89,7 @@ func (t *Content) Components(ctx context.Context, q ComponentQuery) iter.Seq2[*C
 				return
 			}
 		}
-	}
+	})
 }
 
 // keys gives the rows that may hold what the query selects.
@@ -115,7 +118,7 @@ func (q *ComponentQuery) selects(c *Component) bool {
 
 // ComponentAssets delivers the assets of a component in the order of their paths.
 func (t *Content) ComponentAssets(ctx context.Context, at Coordinates) iter.Seq2[*Asset, error] {
-	return func(yield func(*Asset, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Asset, error) bool) {
 		sort, _ := coordSort(&at)
 		prefix := sort + "\x00"
 		for e, err := range t.catalog.store.Scan(ctx, t.parts.members, kv.Prefix(prefix)) {
@@ -135,7 +138,7 @@ func (t *Content) ComponentAssets(ctx context.Context, at Coordinates) iter.Seq2
 				return
 			}
 		}
-	}
+	})
 }
 
 // memberPath is the asset's path in a row of the members partition.

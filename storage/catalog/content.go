@@ -13,11 +13,12 @@ import (
 
 // Content is one repository's content: a named tree of partitions. All methods may be called from many goroutines.
 type Content struct {
-	catalog *Catalog
-	id      string
-	parts   partitions
-	state   atomic.Uint64 // version of the row in the registry; 0 when not known
-	recents recents
+	catalog  *Catalog
+	id       string
+	parts    partitions
+	state    atomic.Uint64 // version of the row in the registry; 0 when not known
+	recents  recents
+	deferred deferral
 }
 
 // ID is the name of the tree.
@@ -31,7 +32,12 @@ func (t *Content) Asset(ctx context.Context, path string) (*Asset, error) {
 		return e.asset, e.err
 	}
 	a, err := t.load(ctx, path)
+	if errors.Is(err, ErrNotFound) {
+		a, err = t.arrive(ctx, path)
+	}
 	switch {
+	case err == nil && a.Version == 0: // deferred, and nothing can be written
+		return a, nil
 	case err == nil:
 		t.catalog.cache.add(k, a, epoch)
 		return a, nil
@@ -75,7 +81,7 @@ func (t *Content) AssetByID(ctx context.Context, id uint64) (*Asset, error) {
 // AssetsAfterID delivers all assets whose number is greater, in the order of their creation; 0 means all. It is the order for paging:
 // the next page is found also when the last asset of this one is removed meanwhile.
 func (t *Content) AssetsAfterID(ctx context.Context, id uint64) iter.Seq2[*Asset, error] {
-	return func(yield func(*Asset, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Asset, error) bool) {
 		for e, err := range t.catalog.store.Scan(ctx, t.parts.ids, numbersAfter(assetLetter, id)) {
 			if err != nil {
 				yield(nil, wrap(err, "scan assets"))
@@ -93,7 +99,7 @@ func (t *Content) AssetsAfterID(ctx context.Context, id uint64) iter.Seq2[*Asset
 				return
 			}
 		}
-	}
+	})
 }
 
 // Assets delivers all assets behind a path, which need not exist any more; "" means all. The order is stable: folder by folder,
@@ -104,7 +110,7 @@ func (t *Content) Assets(ctx context.Context, after string) iter.Seq2[*Asset, er
 		sort, _ := leafSort(after)
 		r.From = sort + "\x00"
 	}
-	return t.scanAssets(ctx, r)
+	return whenWhole(ctx, t, t.scanAssets(ctx, r))
 }
 
 // AssetsUnder delivers all assets whose path begins with a folder, first those right inside it. dir is a path with or without a
@@ -114,7 +120,7 @@ func (t *Content) AssetsUnder(ctx context.Context, dir string) iter.Seq2[*Asset,
 	if dir == "" {
 		return t.Assets(ctx, "")
 	}
-	return func(yield func(*Asset, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Asset, error) bool) {
 		for _, prefix := range underPrefixes(dir) {
 			for a, err := range t.scanAssets(ctx, kv.Prefix(prefix)) {
 				if err == nil && (!strings.HasPrefix(a.Path, dir+"/") || len(a.Path) == len(dir)+1) {
@@ -125,7 +131,7 @@ func (t *Content) AssetsUnder(ctx context.Context, dir string) iter.Seq2[*Asset,
 				}
 			}
 		}
-	}
+	})
 }
 
 // underPrefixes gives the key prefixes that hold every asset beneath a folder.
@@ -175,7 +181,7 @@ func assetOfRow(e *kv.Entry) (*Asset, error) {
 // Browse delivers at most limit entries of a folder behind a name, in bytewise order of their names; limit 0 means all.
 // dir is a browse path with or without a final slash. A folder that does not exist gives ErrNotFound, except the root.
 func (t *Content) Browse(ctx context.Context, dir, after string, limit int) iter.Seq2[Node, error] {
-	return func(yield func(Node, error) bool) {
+	return whenWhole(ctx, t, func(yield func(Node, error) bool) {
 		folder, ok := folderOf(dir)
 		err := ErrNotFound
 		if ok {
@@ -186,7 +192,7 @@ func (t *Content) Browse(ctx context.Context, dir, after string, limit int) iter
 			return
 		}
 		t.browse(ctx, folder, after, limit)(yield)
-	}
+	})
 }
 
 func (t *Content) folderExists(ctx context.Context, folder string) error {

@@ -38,7 +38,7 @@ func (t *Content) Drop(ctx context.Context) error {
 	}
 	defer t.catalog.cache.forgetContent(t.id)
 	batch := &sharedRemoval{t: t, ctx: ctx}
-	for a, err := range t.Assets(ctx, "") {
+	for a, err := range t.scanAssets(ctx, kv.Range{}) {
 		if err == nil {
 			err = batch.add(a)
 		}

@@ -62,6 +62,9 @@ func (w *write) before(path string) (*Asset, error) {
 		return nil, nil
 	}
 	old, err := w.t.load(w.ctx, path)
+	if errors.Is(err, ErrNotFound) && !w.whole {
+		old, err = w.t.arrive(w.ctx, path)
+	}
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}

@@ -50,17 +50,19 @@ type partitions struct {
 	ids        string // number -> path or coordinates
 	feed       string // changes by sequence
 	usage      string // counters
+	deferred   string // assets that are not whole yet
 }
 
 func newPartitions(content string) partitions {
 	base := "cat/t/" + content
 	return partitions{
 		assets: base + "/a", components: base + "/c", members: base + "/m", ids: base + "/i", feed: base + "/f", usage: base + "/u",
+		deferred: base + "/d",
 	}
 }
 
 func (p *partitions) all() []string {
-	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage}
+	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage, p.deferred}
 }
 
 const (

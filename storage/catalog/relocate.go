@@ -18,7 +18,7 @@ type Move struct {
 // its times and the change feed stay. The copy has been committed before. ErrConflict when the asset does not name m.From any more,
 // ErrNotFound when there is none.
 func (t *Content) Relocate(ctx context.Context, path string, m Move) error {
-	err := t.write(ctx, path, false, func(w *write, old *Asset) error {
+	err := t.write(ctx, path, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound

@@ -28,7 +28,7 @@ func (t *Content) Put(ctx context.Context, a *Asset, opts PutOptions) error {
 		return fmt.Errorf("put %q: %w", a.Path, err)
 	}
 	now := t.catalog.opts.Now()
-	err := t.write(ctx, a.Path, opts.Fresh, func(w *write, old *Asset) error {
+	err := t.write(ctx, a.Path, func(w *write, old *Asset) error {
 		if err := opts.allow(old, a.Version); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (t *Content) Delete(ctx context.Context, path string) error { return t.Dele
 
 // DeleteIf is Delete, but only while the record still has a version, else ErrConflict. Version 0 means any.
 func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) error {
-	err := t.write(ctx, path, false, func(w *write, old *Asset) error {
+	err := t.write(ctx, path, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
@@ -70,7 +70,7 @@ func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) err
 // AddDigests adds digests of a blob to the asset that has it, where the asset lacks them. It is no change of the asset: its times and
 // the change feed stay. ErrConflict when the asset has another blob meanwhile, ErrNotFound when there is none.
 func (t *Content) AddDigests(ctx context.Context, path string, ref BlobRef, d blob.Digests) error {
-	err := t.write(ctx, path, false, func(w *write, old *Asset) error {
+	err := t.write(ctx, path, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
@@ -151,8 +151,11 @@ func validPath(path string) bool {
 }
 
 // write runs attempts until one succeeds: read the present record, let decide choose the change, commit it in one batch.
-func (t *Content) write(ctx context.Context, path string, fresh bool, decide func(*write, *Asset) error, done func(*write)) error {
-	w := &write{t: t, ctx: ctx, fresh: fresh}
+func (t *Content) write(ctx context.Context, path string, decide func(*write, *Asset) error, done func(*write)) error {
+	return t.attempt(&write{t: t, ctx: ctx}, path, decide, done)
+}
+
+func (t *Content) attempt(w *write, path string, decide func(*write, *Asset) error, done func(*write)) error {
 	for attempt := range maxAttempts {
 		if attempt == patientAttempts {
 			t.catalog.contended.Lock()
@@ -203,6 +206,7 @@ type write struct {
 	ops  []kv.Op
 
 	fresh     bool        // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
+	whole     bool        // a deferred asset becomes whole
 	sameBytes bool        // only digests are added, or the place of the blob changes
 	sequence  uint64      // of the attempt: its feed entry, and the number of what it creates
 	creating  *sync.Mutex // held by an attempt that makes a component
