@@ -66,6 +66,12 @@ func (a *appliance) observeAdoption(r prometheus.Registerer) {
 			return float64(total)
 		}))
 	}
+	gauge("entrepot_adopted_stores", "Blob stores in an old server's folders that are still needed; -1 when it cannot be told.", func(s adopt.Status) int64 {
+		if s.Finished.IsZero() {
+			return 1
+		}
+		return 0
+	})
 	gauge("entrepot_adopted_blobs", "Blobs served from an old server's folders that are not copied yet; -1 when it cannot be told.",
 		func(s adopt.Status) int64 { return s.Blobs })
 	gauge("entrepot_adopted_bytes", "Bytes of the blobs served from an old server's folders; -1 when it cannot be told.",
