@@ -31,10 +31,7 @@ func (t *Content) Asset(ctx context.Context, path string) (*Asset, error) {
 	if e != nil {
 		return e.asset, e.err
 	}
-	a, err := t.load(ctx, path)
-	if errors.Is(err, ErrNotFound) {
-		a, err = t.arrive(ctx, path)
-	}
+	a, err := t.loadWhole(ctx, path)
 	switch {
 	case err == nil && a.Version == 0: // deferred, and nothing can be written
 		return a, nil

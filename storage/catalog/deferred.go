@@ -128,22 +128,21 @@ func (t *Content) hasDeferred(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// arrive makes the deferred asset at a path whole, if there is one, and gives the asset. On a store that takes no writes it gives the
-// asset as it was deferred.
-func (t *Content) arrive(ctx context.Context, path string) (*Asset, error) {
-	some, err := t.hasDeferred(ctx)
+// loadWhole reads an asset; a deferred one becomes whole. On a store that takes no writes it is given as it was deferred, with Version 0.
+func (t *Content) loadWhole(ctx context.Context, path string) (*Asset, error) {
+	some, err := t.hasDeferred(ctx) // asked first: it is whole before it is not deferred any more
 	if err != nil {
 		return nil, err
 	}
-	if !some || !validPath(path) {
-		return nil, ErrNotFound
+	a, err := t.load(ctx, path)
+	if !some || !errors.Is(err, ErrNotFound) || !validPath(path) {
+		return a, err
 	}
 	sort, _ := leafSort(path)
-	e, err := t.catalog.get(ctx, t.parts.deferred, sort)
-	if err != nil {
-		return nil, err
+	e, err := t.catalog.find(ctx, t.parts.deferred, sort)
+	if err == nil && e.Version != 0 {
+		err = t.complete(ctx, &e)
 	}
-	err = t.complete(ctx, &e)
 	if errors.Is(err, kv.ErrReadOnly) {
 		a, _, err := decodeDeferred(string(e.Value))
 		return a, err
@@ -151,7 +150,7 @@ func (t *Content) arrive(ctx context.Context, path string) (*Asset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.load(ctx, path)
+	return t.load(ctx, path) // also when it has just become whole
 }
 
 // complete makes one deferred asset whole, in the batch that removes its row.

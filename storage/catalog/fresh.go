@@ -61,10 +61,11 @@ func (w *write) before(path string) (*Asset, error) {
 	if w.fresh {
 		return nil, nil
 	}
-	old, err := w.t.load(w.ctx, path)
-	if errors.Is(err, ErrNotFound) && !w.whole {
-		old, err = w.t.arrive(w.ctx, path)
+	read := w.t.loadWhole
+	if w.whole {
+		read = w.t.load
 	}
+	old, err := read(w.ctx, path)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}

@@ -135,6 +135,9 @@ const (
 // PutOptions tune one Put. The zero value stores the asset whatever is there.
 type PutOptions struct {
 	If PutCondition
+	// Fresh says that neither the path nor its blob is believed to be there yet, as when a repository is filled for the first time.
+	// It saves the reading of what is not there. Where it is not so, the write takes longer and ends as without.
+	Fresh bool
 	// ComponentKind is kept with the asset's component; "" leaves the component's kind as it is.
 	ComponentKind string
 	// ComponentAttributes are merged into the attributes of the asset's component.

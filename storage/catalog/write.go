@@ -28,7 +28,7 @@ func (t *Content) Put(ctx context.Context, a *Asset, opts PutOptions) error {
 		return fmt.Errorf("put %q: %w", a.Path, err)
 	}
 	now := t.catalog.opts.Now()
-	err := t.write(ctx, a.Path, func(w *write, old *Asset) error {
+	err := t.attempt(&write{t: t, ctx: ctx, fresh: opts.Fresh}, a.Path, func(w *write, old *Asset) error {
 		if err := opts.allow(old, a.Version); err != nil {
 			return err
 		}
@@ -155,6 +155,7 @@ func (t *Content) write(ctx context.Context, path string, decide func(*write, *A
 	return t.attempt(&write{t: t, ctx: ctx}, path, decide, done)
 }
 
+// attempt is write with what is known beforehand.
 func (t *Content) attempt(w *write, path string, decide func(*write, *Asset) error, done func(*write)) error {
 	for attempt := range maxAttempts {
 		if attempt == patientAttempts {
