@@ -50,6 +50,8 @@ type importRun struct {
 	peer   time.Duration // cp and hashing
 	synced time.Duration // the same with a sync, after which the copies are as durable as ours
 	rss    float64       // MiB, at its highest
+
+	oursCPU, peerCPU time.Duration // processor time, user and system
 }
 
 // importRound imports and copies once each. Both start with the source in the page cache and with nothing left to write.
@@ -58,11 +60,8 @@ func (b *bench) importRound(ctx context.Context, old string, round int) (run imp
 	defer os.RemoveAll(data)
 	defer os.RemoveAll(copied)
 	work := []func() error{
-		func() (err error) { run.ours, run.rss, err = b.importOnce(ctx, data, old); return err },
-		func() (err error) {
-			run.peer, run.synced, err = copyAndHash(ctx, filepath.Join(old, "blobs"), copied)
-			return err
-		},
+		func() error { return b.importOnce(ctx, data, old, &run) },
+		func() error { return copyAndHash(ctx, filepath.Join(old, "blobs"), copied, &run) },
 	}
 	for i := range work {
 		if _, err := readAll(filepath.Join(old, "blobs")); err != nil {
@@ -78,38 +77,53 @@ func (b *bench) importRound(ctx context.Context, old string, round int) (run imp
 }
 
 // importOnce runs the program, which ends when all is durable.
-func (b *bench) importOnce(ctx context.Context, data, old string) (time.Duration, float64, error) {
+func (b *bench) importOnce(ctx context.Context, data, old string, run *importRun) (err error) {
 	begin := time.Now()
-	rss, err := b.importNexus(ctx, data, old)
-	return time.Since(begin), rss, err
+	run.rss, run.oursCPU, err = b.importNexus(ctx, data, old)
+	run.ours = time.Since(begin)
+	return err
 }
 
-// importNexus runs an import and gives its memory at its highest, in MiB.
-func (b *bench) importNexus(ctx context.Context, data, old string, flags ...string) (float64, error) {
+// importNexus runs an import and gives its memory at its highest, in MiB, and its processor time.
+func (b *bench) importNexus(ctx context.Context, data, old string, flags ...string) (float64, time.Duration, error) {
 	cmd := exec.CommandContext(ctx, b.binary, append([]string{"import", "nexus", "--data", data, old}, flags...)...)
 	cmd.Env = append(os.Environ(), "ENTREPOT_ADMIN_PASSWORD="+password)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out[max(0, len(out)-2000):])
+		return 0, 0, fmt.Errorf("%w: %s", err, out[max(0, len(out)-2000):])
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return 0, errors.New("the system does not tell what a program used")
+		return 0, 0, errors.New("the system does not tell what a program used")
 	}
-	return float64(usage.Maxrss) / 1024, nil
+	return float64(usage.Maxrss) / 1024, processor(usage), nil
+}
+
+func processor(usage *syscall.Rusage) time.Duration {
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // copyAndHash is what an administrator would do by hand: cp, and one pass of SHA-256 over the copies; a sync would come between.
-func copyAndHash(ctx context.Context, from, to string) (plain, synced time.Duration, err error) {
+func copyAndHash(ctx context.Context, from, to string, run *importRun) error {
 	begin := time.Now()
-	if out, err := exec.CommandContext(ctx, "cp", "-r", "--sparse=never", from, to).CombinedOutput(); err != nil {
-		return 0, 0, fmt.Errorf("cp: %w: %s", err, out)
+	cp := exec.CommandContext(ctx, "cp", "-r", "--sparse=never", from, to)
+	if out, err := cp.CombinedOutput(); err != nil {
+		return fmt.Errorf("cp: %w: %s", err, out)
 	}
 	copied := time.Since(begin)
 	syscall.Sync()
 	waited := time.Since(begin) - copied
-	_, err = hashAll(to)
-	synced = time.Since(begin)
-	return synced - waited, synced, err
+	var before, after syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	if err == nil {
+		_, err = hashAll(to)
+	}
+	if err == nil {
+		err = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	}
+	run.synced = time.Since(begin)
+	run.peer = run.synced - waited
+	run.peerCPU = cp.ProcessState.UserTime() + cp.ProcessState.SystemTime() + processor(&after) - processor(&before)
+	return err
 }
 
 // readAll reads every body, so that the disk's own speed is out of the comparison.
@@ -154,6 +168,10 @@ func (b *bench) printImports(runs []importRun) {
 	b.ratio(label+", plain cp", "assets/s", assets/ours, assets/peer, 0.8)
 	b.ratio(label+", plain cp", "MB/s", megabytes/ours, megabytes/peer, 0.8)
 	b.ratio(label+", cp and sync", "assets/s", assets/ours, assets/synced, 0.8)
+	cpu := func(of func(importRun) time.Duration) time.Duration {
+		return time.Duration(middle(func(r importRun) float64 { return float64(of(r)) }) / assets)
+	}
+	b.cost(label+", one asset", cpu(func(r importRun) time.Duration { return r.oursCPU }), cpu(func(r importRun) time.Duration { return r.peerCPU }))
 	b.bound(label+": memory", "MiB", middle(func(r importRun) float64 { return r.rss }), 128)
 }
 
@@ -162,7 +180,7 @@ func (b *bench) adoption(ctx context.Context, old string) error {
 	data := filepath.Join(b.dir, "adopted")
 	defer os.RemoveAll(data)
 	begin := time.Now()
-	rss, err := b.importNexus(ctx, data, old, "--adopt")
+	rss, cpu, err := b.importNexus(ctx, data, old, "--adopt")
 	if err != nil {
 		return err
 	}
@@ -179,5 +197,6 @@ func (b *bench) adoption(ctx context.Context, old string) error {
 	label := fmt.Sprintf("adopt %d assets", b.imported)
 	b.bound(label+" to first 200", "s", took.Seconds(), 10)
 	b.bound(label+": memory", "MiB", rss, 128)
+	b.add(row{name: label + ": processor time", ours: cpu.Round(time.Millisecond).String()})
 	return nil
 }

@@ -57,9 +57,9 @@ func (d *Directory) countContent(ctx context.Context, inv *inventory.Inventory) 
 				continue
 			}
 			id, ok := get[int64](r, "asset_blob_id")
-			var b blobRow
+			var size int64
 			if ok {
-				if ok, err = c.blobs.get(id, &b); err != nil {
+				if size, ok, err = c.sizeOf(r, id); err != nil {
 					return err
 				}
 			}
@@ -71,11 +71,11 @@ func (d *Directory) countContent(ctx context.Context, inv *inventory.Inventory) 
 				continue
 			}
 			repo.Assets++
-			repo.Bytes += b.Size
+			repo.Bytes += size
 			inv.Assets++
-			inv.Bytes += b.Size
+			inv.Bytes += size
 			if s := byStore[repo.BlobStore]; s != nil {
-				s.Bytes += b.Size
+				s.Bytes += size
 			}
 		}
 		if empty > 0 {
@@ -83,6 +83,17 @@ func (d *Directory) countContent(ctx context.Context, inv *inventory.Inventory) 
 		}
 	}
 	return nil
+}
+
+// sizeOf gives the size of an asset's blob; false when its record is missing. The asset's row mostly has it as well.
+func (c *contentTables) sizeOf(r *row, blob int64) (size int64, found bool, err error) {
+	if size, there := get[int64](r, "asset_blob_size"); there {
+		_, _, found, err = c.blobs.find(blob)
+		return size, found, err
+	}
+	var b blobRow
+	found, err = c.blobs.get(blob, &b)
+	return b.Size, found, err
 }
 
 // plainText gives a member as text: single values as they are, others as JSON.

@@ -79,9 +79,15 @@ func (r *row) json(column string, to any) {
 	if !ok || len(raw) == 0 {
 		return
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if decoder.Decode(to) != nil && r.err == nil { // the error could quote a secret
+	var err error
+	if _, open := to.(*object); open {
+		decoder := json.NewDecoder(bytes.NewReader(raw))
+		decoder.UseNumber()
+		err = decoder.Decode(to)
+	} else {
+		err = json.Unmarshal(raw, to)
+	}
+	if err != nil && r.err == nil { // the error could quote a secret
 		r.err = fmt.Errorf("datadir: table %s, row %d: column %s is not the JSON that is expected there", r.Table.Name, r.ID, column)
 	}
 }
