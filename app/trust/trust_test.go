@@ -3,11 +3,13 @@ package trust
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -212,4 +214,25 @@ func TestRetrieveGivesUp(t *testing.T) {
 	if _, err := s.Retrieve(ctx, "example.org", 443, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the caller left: %v", err)
 	}
+}
+
+// FuzzParse wants every text that is taken to be found again by what is made of it.
+func FuzzParse(f *testing.F) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	der, err := x509.CreateCertificate(nil, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{SerialNumber: big.NewInt(1)}, key.Public(), key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	f.Add("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(c.PEM())
+		if err != nil || again.Fingerprint() != c.Fingerprint() {
+			t.Errorf("%q is not found again: %v", text, err)
+		}
+	})
 }

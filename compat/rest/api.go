@@ -156,7 +156,7 @@ func (a *API) operations() []operation {
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
 		a.ldapOperations(), a.userTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
-		a.iqOperations(), a.sealingOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
+		a.iqOperations(), a.sealingOperations(), a.clusterOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {
 		all = append(all, resource...)

@@ -16,6 +16,8 @@ func (a *API) serverDescriptions() map[string]description {
 	capability := literal("CapabilityDTO", object{{"id", ""}, {"type", ""}, {"notes", ""}, {"enabled", false}, {"properties", mapOf(textual)}})
 	kind := literal("CapabilityTypeXO", object{{"id", ""}, {"name", ""}, {"about", ""}, {"formFields", arrayOf(anything)}})
 	missing, invalid := []int{http.StatusNotFound}, []int{http.StatusBadRequest}
+	checked := nullable(literal("NodeCheckResult", object{{"healthy", false}, {"message", ""}}), "message")
+	clustered := literal("NodeSystemCheckResult", object{{"hostname", ""}, {"nodeId", ""}, {"results", mapOf(checked)}})
 	archive := taken[archiveBody]("SupportZipGeneratorRequest")
 	saved := literal("SupportZipXO", object{{"file", ""}, {"name", ""}, {"size", int64(0)}, {"truncated", false}})
 	license := nullable(literal("ApiLicenseDetailsXO", object{
@@ -30,6 +32,9 @@ func (a *API) serverDescriptions() map[string]description {
 		"POST v1/support/supportzippath": {tag: tagSupport, summary: "Leave such an archive on the server's disk", body: archive, reply: saved},
 		"GET atlas/system-information":   {tag: tagSupport, summary: "Tell what the server is and runs on", reply: mapOf(anything)},
 		"GET beta/system/information":    {tag: tagNode, summary: "Tell what each server is and runs on", reply: mapOf(anything)},
+
+		"GET beta/status/check/cluster": {tag: tagStatus, summary: "Give the results of the checks of each server", reply: arrayOf(clustered)},
+		"GET beta/status/check/{id}":    {tag: tagStatus, summary: "Give the results of one server's checks", reply: mapOf(anything), refuses: missing},
 
 		"GET v1/system/license":    {tag: tagLicense, summary: "Tell that no licence is needed", reply: license},
 		"POST v1/system/license":   {tag: tagLicense, summary: "Refuse a licence", body: textual, refuses: invalid},

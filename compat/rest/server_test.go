@@ -110,6 +110,8 @@ func TestServersOwnState(t *testing.T) {
 	newRig(t).play(t, []exchange{
 		{admin, "GET", "v1/status/check", "", 200, []string{`"Available CPUs" : {`, `"Default Admin Credentials" : {`, `"Thread Deadlock Detector" : {`, `"details" : null`}},
 		{"", "GET", "v1/status/check", "", 403, nil},
+		{admin, "GET", "beta/status/check/cluster", "", 200, []string{`"nodeId" : "`, `"results" : {`}},
+		{admin, "GET", "beta/status/check/nope", "", 404, nil},
 		{admin, "GET", "internal/ui/status-check", "", 200, []string{`"Blob Stores Ready" : {`}},
 		{admin, "GET", "atlas/system-information", "", 200, []string{`"nexus-status" : {`}},
 		{admin, "GET", "beta/system/information", "", 200, []string{`"system-runtime" : {`}},
