@@ -20,7 +20,7 @@ type home struct {
 
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
-	sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
 }
 
 // homeOf gives the home of a section; records that nothing uses yet have one of their own.
@@ -62,6 +62,10 @@ func (p *Plan) homeOf(section string) home {
 		return p.policyHome()
 	case sectionTasks:
 		return p.taskHome()
+	case sectionCapabilities:
+		return p.capabilityHome()
+	case sectionScripts:
+		return p.scriptHome()
 	}
 	return home{
 		func(ctx context.Context, name string) (any, error) { return p.recordState(ctx, section, name) },

@@ -12,6 +12,8 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/repository"
+	"entrepot/app/scripts"
+	"entrepot/app/settings"
 	"entrepot/formats"
 	"entrepot/migrate/importer"
 	"entrepot/migrate/inventory"
@@ -80,6 +82,24 @@ func TestDeletions(t *testing.T) {
 				t.Errorf("again: planned %q, report %+v", lines(plan.Removals), report)
 			}
 		})
+	}
+}
+
+// TestSystemDeletions deletes settings of the whole server there.
+func TestSystemDeletions(t *testing.T) {
+	s, from := newServer(t), newOld()
+	from.System.Scripts = []scripts.Script{{Name: "one", Type: "groovy", Content: "1"}, {Name: "two", Type: "groovy", Content: "2"}}
+	from.System.Capabilities = []settings.Capability{{ID: "cap-1", Type: "baseurl", Enabled: true, Properties: map[string]string{"url": "http://old.example.org/"}}}
+	s.bring(t, from)
+	must(t, s.System.Scripts.Import(t.Context(), scripts.Script{Name: "two", Type: "groovy", Content: "changed here"}))
+	from.System.Scripts, from.System.Capabilities = nil, nil
+	plan, report := s.bring(t, from)
+	want := []string{"scripts one", "scripts two: was changed here since", "capabilities cap-1"}
+	if d := cmp.Diff(want, lines(plan.Removals)); d != "" || report.Removed != 2 || len(report.Stayed) != 1 {
+		t.Errorf("%s\n%+v", d, report)
+	}
+	if all, err := s.System.Scripts.List(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("scripts left: %v, %v", all, err)
 	}
 }
 

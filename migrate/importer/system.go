@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -152,4 +153,37 @@ func (p *Plan) system(s *inventory.System) []*setting {
 		added.why, added.kept = "listed and never run", true
 	}
 	return all
+}
+
+// capabilityHome knows capabilities with their secrets.
+func (p *Plan) capabilityHome() home {
+	target := p.target.System.Settings
+	return home{
+		func(ctx context.Context, id string) (any, error) {
+			c, err := target.Capability(ctx, id)
+			if errors.Is(err, settings.ErrNotFound) {
+				return nil, nil
+			}
+			secrets := make(map[string]string, len(c.Secrets))
+			for name, secret := range c.Secrets {
+				secrets[name] = string(secret)
+			}
+			return []any{c, secrets}, err
+		},
+		target.Delete,
+	}
+}
+
+func (p *Plan) scriptHome() home {
+	target := p.target.System.Scripts
+	return home{
+		func(ctx context.Context, name string) (any, error) {
+			script, err := target.Get(ctx, name)
+			if errors.Is(err, scripts.ErrNotFound) {
+				return nil, nil
+			}
+			return script, err
+		},
+		target.Delete,
+	}
 }
