@@ -8,6 +8,7 @@ import (
 	"entrepot/app/cleanup"
 	"entrepot/app/tasks"
 	"entrepot/app/upkeep"
+	"entrepot/compat/names"
 )
 
 // figures count what tasks did.
@@ -50,7 +51,7 @@ func (a *appliance) openUpkeep(ctx context.Context) (err error) {
 		},
 	})
 	a.tasks, err = tasks.Open(ctx, a.store, tasks.Options{
-		Types: types, Writable: a.engine.Writable, Audit: a.audit, Mail: a.mail, Log: a.log,
+		Types: types, Writable: a.engine.Writable, Audit: a.audit, Mail: a.mail, Log: a.log, Needless: names.Needless,
 		Ended: func(typeID string, o tasks.Outcome) {
 			a.figures.runs.WithLabelValues(typeID, string(o.Result)).Inc()
 			a.figures.seconds.WithLabelValues(typeID).Add(o.Duration.Seconds())

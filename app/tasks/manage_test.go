@@ -85,7 +85,7 @@ func TestTemplate(t *testing.T) {
 // TestImport brings tasks as another server had them.
 func TestImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := open(t, nil, nil)
+		h := open(t, nil, func(o *tasks.Options) { o.Needless = func(id string) string { return id + "s are rare" } })
 		must(t, h.Ensure(t.Context(), tasks.Definition{Type: "built-in", Name: "Built in", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Manual}}))
 		must(t, h.Ensure(t.Context(), tasks.Definition{Type: "built-in", Name: "twice"}))
 		last := tasks.Outcome{Started: time.Now().Add(-time.Hour), Duration: time.Second, Result: tasks.OK}
@@ -100,7 +100,7 @@ func TestImport(t *testing.T) {
 		for _, s := range h.List() {
 			got = append(got, fmt.Sprintf("%s %s %d %q", s.ID, s.Name, len(s.Runs), s.Reason))
 		}
-		want := []string{`f Foreign 1 "This server has no tasks of type alien: it is kept, and never runs"`, `b Old 0 ""`}
+		want := []string{`f Foreign 1 "This server has no tasks of type alien: it is kept, and never runs; aliens are rare"`, `b Old 0 ""`}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}

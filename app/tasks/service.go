@@ -33,6 +33,7 @@ type Options struct {
 	Writable func() error                           // refuses changes while the server takes none; default never
 	Audit    audit.Recorder                         // is told about changes; default nobody
 	Mail     Mailer                                 // sends alerts; default none are sent
+	Needless func(typeID string) string             // tells why there is no type of that id; "" and default when there is no more to say
 	Ended    func(typeID string, o Outcome)         // hears of each run that ended; default nobody
 	Parallel int                                    // runs at once; default 4
 	Now      func() time.Time                       // default time.Now
@@ -90,6 +91,9 @@ func Open(ctx context.Context, store *kv.Store, opts Options) (*Service, error) 
 	if s.opts.Writable == nil {
 		s.opts.Writable = func() error { return nil }
 	}
+	if s.opts.Needless == nil {
+		s.opts.Needless = func(string) string { return "" }
+	}
 	if s.opts.Ended == nil {
 		s.opts.Ended = func(string, Outcome) {}
 	}
@@ -125,6 +129,15 @@ func (s *Service) Type(id string) (Type, bool) {
 		return Type{}, false
 	}
 	return *t, true
+}
+
+// Unsupported says, for people, that there is no type of an id, and why.
+func (s *Service) Unsupported(typeID string) string {
+	text := fmt.Sprintf("This server has no tasks of type %s: it is kept, and never runs", typeID)
+	if why := s.opts.Needless(typeID); why != "" {
+		text += "; " + why
+	}
+	return text
 }
 
 // Template gives a definition of a type with all defaults.
@@ -164,7 +177,7 @@ func (s *Service) Get(id string) (Status, error) {
 func (s *Service) status(t *task) Status {
 	st := Status{Definition: t.def.clone(), State: Waiting, Next: t.next, Runs: slices.Clone(t.runs.Ended), Revision: t.revision.Load()}
 	if typ := s.types[t.def.Type]; typ == nil {
-		st.Reason = fmt.Sprintf("This server has no tasks of type %s: it is kept, and never runs", t.def.Type)
+		st.Reason = s.Unsupported(t.def.Type)
 	} else {
 		st.Title = typ.title(t.def)
 	}

@@ -23,6 +23,27 @@ var taskTypes = []taskType{
 	{"remove-orphaned-tokens", "security.purge-api-keys", nil},
 }
 
+// needless are old kinds of tasks that this server does without, with the reason.
+var needless = map[string]string{
+	"assetBlob.cleanup":                   "blobs that nothing uses are found when a blob store is compacted",
+	"blobstore.delete-temp-files":         "temporary files are removed at each start",
+	"blobstore.metrics.reconcile":         "the figures of blob stores are always exact",
+	"blobstore.rebuildComponentDB":        "records and blobs cannot come apart; verify-blobs compares them",
+	"blobstore.planReconciliation":        "records and blobs cannot come apart; verify-blobs compares them",
+	"blobstore.executeReconciliationPlan": "records and blobs cannot come apart; verify-blobs compares them",
+	"component.normalize.version":         "versions are compared as they are",
+	"h2.backup.task":                      "there is no such database; back up the data folder",
+	"db.backup":                           "there is no such database; back up the data folder",
+	"license.expiration.notification":     "there is no licence that could expire",
+	"repository.search.update":            "the search index follows all changes by itself",
+	"script":                              "scripts are kept, and not run",
+	"secrets.migration":                   "secrets were sealed anew when they came",
+	"tasklog.cleanup":                     "runs write to the server's log",
+}
+
+// Needless tells why this server has no tasks of an old kind; "" when there is no more to say than that it has none.
+func Needless(there string) string { return needless[there] }
+
 // TaskType gives the old name of a kind of task. Kinds that only one side has are called the same on both.
 func TaskType(here string) string {
 	for _, t := range taskTypes {

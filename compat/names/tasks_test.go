@@ -15,6 +15,14 @@ func TestTasks(t *testing.T) {
 			t.Errorf("NativeTaskType(%s) = %s", there, got)
 		}
 	}
+	for _, id := range []string{"tasklog.cleanup", "script"} {
+		if Needless(id) == "" || NativeTaskType(id) != id {
+			t.Errorf("nothing is said of %s", id)
+		}
+	}
+	if Needless("repository.cleanup") != "" {
+		t.Error("cleanup is needless")
+	}
 	ours := map[string]string{"blobStore": "default", "olderThanDays": "3", "dryRun": "true"}
 	old := map[string]string{"blobstoreName": "default", "blobsOlderThan": "3", "dryRun": "true"}
 	if d := cmp.Diff(old, TaskProperties("collect-blobs", ours)); d != "" {

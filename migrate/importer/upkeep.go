@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"entrepot/app/cleanup"
@@ -42,7 +41,7 @@ func (p *Plan) upkeep(u *inventory.Upkeep) []*setting {
 			write: func(ctx context.Context) error { return p.target.Upkeep.Tasks.Import(ctx, t.Definition, t.Last) },
 		}
 		if _, known := p.target.Upkeep.Tasks.Type(t.Type); !known {
-			s.kept, s.why = true, fmt.Sprintf("shown and never run: this server does not have tasks of type %s", t.Type)
+			s.kept, s.why = true, p.target.Upkeep.Tasks.Unsupported(t.Type)
 		}
 		all = append(all, s)
 	}
