@@ -113,6 +113,7 @@ roles: []
 		t.Errorf("%+v", got)
 	}
 	for body, want := range map[string]string{
+		"roles:":                    `"pointer":"#/roles"`,
 		"repositories: 1":           `"pointer":"#/repositories"`,
 		"reposit: []":               `"pointer":"#/reposit"`,
 		"roles: [{id: a, nme: b}]":  `"pointer":"#/roles/0/nme"`,

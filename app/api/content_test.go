@@ -135,6 +135,10 @@ func TestServerSettings(t *testing.T) {
 		{admin, "PUT", "ldap-order", `{"servers":["two","one"]}`, 200, []string{`["two","one"]`}},
 		{admin, "POST", "configuration/plan", `{"ldapServers":[{"name":"one","password":"hush"}]}`, 200, []string{`{"changes":[]}`}},
 		{admin, "DELETE", "ldap-servers/two", "", 204, nil},
+		{admin, "POST", "settings/email/test", `{"to":"a@example.org"}`, 409, nil},
+		{admin, "POST", "settings/email/test", `{"to":"nobody"}`, 422, []string{"#/to"}},
+		{admin, "PUT", "settings/email", `{"host":"127.0.0.1","port":1,"from":"a@example.org"}`, 200, nil},
+		{admin, "POST", "settings/email/test", `{"to":"a@example.org"}`, 502, nil},
 		{admin, "POST", "blob-stores", `{"name":"more","path":"more"}`, 201, nil},
 		{admin, "POST", "blob-stores", `{"name":"both","type":"group","members":["more"]}`, 201, []string{`"fillPolicy":"roundRobin"`}},
 	})

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	netmail "net/mail"
 
+	"entrepot/app/mail"
 	"entrepot/app/server"
 	"entrepot/formats"
 )
@@ -20,6 +23,7 @@ func (a *API) settingsOperations() []operation {
 		{method: http.MethodPut, path: "settings/email", access: update, run: a.putEmail},
 		{method: http.MethodPatch, path: "settings/email", access: update, run: a.patchEmail},
 		{method: http.MethodDelete, path: "settings/email", access: update, run: a.deleteEmail},
+		{method: http.MethodPost, path: "settings/email/test", access: update, run: a.testEmail},
 	}
 }
 
@@ -194,4 +198,42 @@ func (a *API) patchEmail(c *call) (*formats.Response, error) {
 //	@Router			/settings/email [delete]
 func (a *API) deleteEmail(c *call) (*formats.Response, error) {
 	return clearValue(c, a.Resources.Email())
+}
+
+// TestMail is whom a mail is sent to.
+type TestMail struct {
+	To string `json:"to" example:"admin@example.org"`
+}
+
+// testEmail sends a mail with the settings that are stored.
+//
+//	@Summary		Send a mail to see whether the settings are right
+//	@Description	Also while mail is switched off. Needs nexus:settings:update.
+//	@Tags			settings
+//	@Param			document	body	TestMail	true	"the address"
+//	@Success		204
+//	@Failure		400	{object}	Problem
+//	@Failure		401	{object}	Problem
+//	@Failure		403	{object}	Problem
+//	@Failure		409	{object}	Problem	"mail is not set up"
+//	@Failure		415	{object}	Problem
+//	@Failure		422	{object}	Problem
+//	@Failure		502	{object}	Problem	"the mail server did not take it"
+//	@Router			/settings/email/test [post]
+func (a *API) testEmail(c *call) (*formats.Response, error) {
+	var to TestMail
+	if err := c.decode(&to); err != nil {
+		return nil, err
+	}
+	if parsed, err := netmail.ParseAddress(to.To); err != nil || parsed.Address != to.To {
+		return nil, formats.FieldErrors{{Field: "to", Message: "must be a mail address"}}
+	}
+	err := a.Resources.Mail.Send(c.Context(), mail.Message{To: to.To, Subject: "A test of the mail settings", Text: "This server can send mail."})
+	switch {
+	case errors.Is(err, mail.ErrNotSetUp):
+		return nil, formats.Errorf(formats.Denied, "Mail is not set up")
+	case err != nil:
+		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The mail server did not take the mail; the log says why", Err: err}
+	}
+	return empty(), nil
 }

@@ -135,7 +135,7 @@ func (s *section) items(data json.RawMessage) ([]json.RawMessage, error) {
 		return []json.RawMessage{data}, nil
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
+	if err := json.Unmarshal(data, &list); err != nil || list == nil {
 		return nil, &resource.SyntaxError{Message: "must be a list"}
 	}
 	return list, nil

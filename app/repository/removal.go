@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"entrepot/app/access/permission"
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
 )
@@ -33,6 +34,9 @@ func (e *Engine) DeleteAsset(ctx context.Context, s Subject, at Locator) error {
 	err = holder.content.Delete(ctx, a.Path)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return &formats.Error{Kind: formats.NotFound}
+	}
+	if err == nil {
+		e.tell(ctx, "", audit.Event{Action: "asset.delete", Object: holder.def.Name + a.Path})
 	}
 	return err
 }
@@ -62,7 +66,11 @@ func (e *Engine) DeleteComponent(ctx context.Context, s Subject, at Locator) err
 	if err := e.writable(); err != nil {
 		return err
 	}
-	return e.RemoveComponents(ctx, holder.def.Name, []*catalog.Component{c})
+	if err := e.RemoveComponents(ctx, holder.def.Name, []*catalog.Component{c}); err != nil {
+		return err
+	}
+	e.tell(ctx, "", audit.Event{Action: "component.delete", Object: holder.def.Name, Before: c.Coordinates})
+	return nil
 }
 
 // RemoveComponents removes components with all their assets, for tasks that act without a subject, and makes the documents anew

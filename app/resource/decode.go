@@ -24,6 +24,9 @@ func (e *SyntaxError) Error() string {
 
 // Decode reads exactly one JSON document. Members that into does not know are an error that names them.
 func Decode(data []byte, into any) error {
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		return &SyntaxError{Message: "an object is wanted"}
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {

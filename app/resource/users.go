@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -101,8 +102,14 @@ func userOf(u access.User) User {
 	}
 }
 
+// update gives what is to be set. Of a user of another source only the roles are, but the rest must be there.
 func (u *User) update() access.UserUpdate {
-	return access.UserUpdate{
+	next := access.UserUpdate{
 		ID: u.ID, Source: u.Source, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Status: access.Status(u.Status), Roles: u.Roles,
 	}
+	if u.Source != access.SourceLocal {
+		next.FirstName, next.LastName, next.Email = cmp.Or(u.FirstName, u.ID), cmp.Or(u.LastName, u.ID), cmp.Or(u.Email, "unknown@localhost")
+		next.Status = cmp.Or(next.Status, access.StatusActive)
+	}
+	return next
 }
