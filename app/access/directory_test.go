@@ -116,6 +116,30 @@ func TestUsersOfDirectories(t *testing.T) {
 	}
 }
 
+func TestAssignedRoles(t *testing.T) {
+	s, book := withPhonebook(t, newWorld())
+	book.fail = errors.New("gone") // and not asked
+	for _, tt := range []struct {
+		source, id string
+		roles      []string
+		want       string
+	}{
+		{SourceLocal, "admin", []string{"developers"}, "not found: Unable to locate source: default"},
+		{"nope", "x", []string{"developers"}, "not found: Unable to locate source: nope"},
+		{SourceLDAP, " ", []string{"developers"}, "invalid: userId is not the id of a user"},
+		{SourceLDAP, "x", []string{"nope"}, "invalid: roles Unable to locate roleId: nope"},
+		{SourceLDAP, "Max", []string{"developers", "developers"}, "<nil>"}, {SourceLDAP, "lea", []string{"developers"}, "<nil>"}, {SourceLDAP, "LEA", nil, "<nil>"},
+	} {
+		if got := says(s.AssignRoles(t.Context(), System(), tt.source, tt.id, tt.roles)); got != tt.want {
+			t.Errorf("%s/%s %v: %s, want %s", tt.source, tt.id, tt.roles, got, tt.want)
+		}
+	}
+	users, err := s.Users(t.Context(), UserFilter{Stored: true, Source: SourceLDAP})
+	if must(t, err); len(users) != 1 || users[0].ID != "Max" || len(users[0].Roles) != 1 {
+		t.Errorf("%+v", users)
+	}
+}
+
 // Tokens and sessions of users of a directory end with them, and follow their groups.
 func TestTokensAndSessionsOfDirectories(t *testing.T) {
 	w := newWorld()

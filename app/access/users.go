@@ -268,6 +268,26 @@ func (s *Service) UpdateUser(ctx context.Context, actor Actor, u UserUpdate) err
 	})
 }
 
+// AssignRoles sets the roles that a user of another source has here; none forgets the user. Its directory is not asked, so that roles can
+// be given before it is set up, and taken from whom it does not know any more.
+func (s *Service) AssignRoles(ctx context.Context, actor Actor, source, id string, roles []string) error {
+	if source == SourceLocal || !s.hasSource(source) {
+		return refuse(NotFound, "Unable to locate source: %s", source)
+	}
+	if blank(id) || tooLong(id) || strings.ContainsRune(id, 0) {
+		return unfit("userId", "is not the id of a user")
+	}
+	return s.change(ctx, audit.Event{Actor: actor, Action: "user.update", Object: id}, func(snap *snapshot) ([]kv.Op, error) {
+		if err := snap.checkUserRoles(roles); err != nil {
+			return nil, err
+		}
+		if len(roles) == 0 {
+			return []kv.Op{kv.Delete(userKey(source, id))}, nil
+		}
+		return one(put(userKey(source, id), userRecord{ID: id, Source: source, Status: StatusActive, Roles: unique(roles)}))
+	})
+}
+
 func (snap *snapshot) checkUserRoles(roles []string) error {
 	var missing []FieldError
 	for _, id := range roles {

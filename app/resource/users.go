@@ -39,14 +39,15 @@ func splitUser(key string, sources []access.Source) (source, id string) {
 	return access.SourceLocal, key
 }
 
-// Users gives the users. The key of one of another source is SOURCE/ID.
+// Users gives the users of whom something is kept here: local ones, and those of other sources who were given roles. The key of one of
+// another source is SOURCE/ID.
 func (r *Resources) Users() *Set[User] {
 	return &Set[User]{
 		Name:  "users",
 		Key:   (*User).key,
 		Blank: func() User { return User{Source: access.SourceLocal, Status: string(access.StatusActive)} },
 		List: func(ctx context.Context) ([]User, error) {
-			users, err := r.Access.Users(ctx, access.UserFilter{})
+			users, err := r.Access.Users(ctx, access.UserFilter{Stored: true})
 			list := []User{}
 			for _, u := range users {
 				list = append(list, userOf(u))
@@ -56,8 +57,8 @@ func (r *Resources) Users() *Set[User] {
 		},
 		Get: func(ctx context.Context, key string) (User, error) {
 			source, id := splitUser(key, r.Access.Sources())
-			u, err := r.Access.User(ctx, source, id)
-			return userOf(u), err
+			u, err := r.Access.ExportUser(ctx, source, id)
+			return userOf(u.User), err
 		},
 		Create: r.createUser,
 		Replace: func(ctx context.Context, actor access.Actor, key string, u User) error {
@@ -68,16 +69,22 @@ func (r *Resources) Users() *Set[User] {
 			if u.Password != "" && u.Password != Hidden {
 				return &SyntaxError{Field: "password", Message: "the password of a user that exists is set by PUT to its own address, ending in /password"}
 			}
+			if source != access.SourceLocal {
+				return r.Access.AssignRoles(ctx, actor, source, id, u.Roles)
+			}
 			return r.Access.UpdateUser(ctx, actor, u.update())
 		},
 		Delete: func(ctx context.Context, actor access.Actor, key string) error {
+			if source, id := splitUser(key, r.Access.Sources()); source != access.SourceLocal {
+				return r.Access.AssignRoles(ctx, actor, source, id, nil)
+			}
 			return r.Access.DeleteUser(ctx, actor, key)
 		},
 		Permanent: func(u *User) bool {
 			return u.Source == access.SourceLocal && (u.ID == access.UserAdmin || u.ID == access.UserAnonymous)
 		},
 		Settle: func(ctx context.Context, u *User) error {
-			if _, err := r.Access.User(ctx, u.Source, u.ID); err == nil {
+			if _, err := r.Access.ExportUser(ctx, u.Source, u.ID); err == nil {
 				u.Password = "" // it is the first one only
 			}
 			return nil
@@ -88,7 +95,7 @@ func (r *Resources) Users() *Set[User] {
 // createUser makes a local user, or assigns roles to one of another source.
 func (r *Resources) createUser(ctx context.Context, actor access.Actor, u User) error {
 	if u.Source != access.SourceLocal {
-		return r.Access.UpdateUser(ctx, actor, u.update())
+		return r.Access.AssignRoles(ctx, actor, u.Source, u.ID, u.Roles)
 	}
 	_, err := r.Access.CreateUser(ctx, actor, access.NewUser{
 		ID: u.ID, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Password: u.Password.or(""), Status: access.Status(u.Status), Roles: u.Roles,

@@ -70,15 +70,16 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestLifeOfServers(t *testing.T) {
-	w, me := newWorld(t, nil), access.System()
-	empty, err := w.Epoch(t.Context())
-	must(t, err)
-	for _, name := range []string{"a", "b", "c"} {
-		s := valid()
-		s.Name, s.Password = name, Secret("pw-"+name)
-		w.add(t, s)
-	}
+// change is something done to the servers a, b and c, and what comes of it.
+type change struct {
+	what string
+	do   func() error
+	want string
+}
+
+// changes are those of a life, in order.
+func changes(t *testing.T, w *world) []change {
+	me := access.System()
 	update := func(name string, edit func(*Server)) error {
 		s := valid()
 		s.Password = ""
@@ -87,11 +88,7 @@ func TestLifeOfServers(t *testing.T) {
 	}
 	none := valid()
 	none.Name, none.Password = "d", ""
-	tests := []struct {
-		what string
-		do   func() error
-		want string
-	}{
+	return []change{
 		{"a name twice", func() error {
 			_, err := w.Create(t.Context(), me, func() Server { s := valid(); s.Name = "A"; return s }())
 			return err
@@ -115,7 +112,18 @@ func TestLifeOfServers(t *testing.T) {
 		{"import again", func() error { return w.Import(t.Context(), me, Server{Name: "c", Password: "imported"}) }, "<nil>"},
 		{"import of nothing", func() error { return w.Import(t.Context(), me, Server{}) }, "An LDAP server needs a name."},
 	}
-	for _, tt := range tests {
+}
+
+func TestLifeOfServers(t *testing.T) {
+	w, me := newWorld(t, nil), access.System()
+	empty, err := w.Epoch(t.Context())
+	must(t, err)
+	for _, name := range []string{"a", "b", "c"} {
+		s := valid()
+		s.Name, s.Password = name, Secret("pw-"+name)
+		w.add(t, s)
+	}
+	for _, tt := range changes(t, w) {
 		if got := says(tt.do()); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
