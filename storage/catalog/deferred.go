@@ -128,7 +128,7 @@ func (t *Content) hasDeferred(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// loadWhole reads an asset; a deferred one becomes whole. On a store that takes no writes it is given as it was deferred, with Version 0.
+// loadWhole reads an asset; a deferred one becomes whole. On a store that takes no writes, or is held, it is given as it was deferred, with Version 0.
 func (t *Content) loadWhole(ctx context.Context, path string) (*Asset, error) {
 	some, err := t.hasDeferred(ctx) // asked first: it is whole before it is not deferred any more
 	if err != nil {
@@ -140,10 +140,11 @@ func (t *Content) loadWhole(ctx context.Context, path string) (*Asset, error) {
 	}
 	sort, _ := leafSort(path)
 	e, err := t.catalog.find(ctx, t.parts.deferred, sort)
-	if err == nil && e.Version != 0 {
+	held := t.catalog.held.Load()
+	if err == nil && e.Version != 0 && !held {
 		err = t.complete(ctx, &e)
 	}
-	if errors.Is(err, kv.ErrReadOnly) {
+	if e.Version != 0 && (held || errors.Is(err, kv.ErrReadOnly)) {
 		a, _, err := decodeDeferred(string(e.Value))
 		return a, err
 	}
