@@ -20,7 +20,8 @@ func (a *API) supportOperations() []operation {
 	}
 }
 
-// archiveBody says what an archive is to hold. The members that are not here name what this server does not have.
+// archiveBody says what an archive is to hold. What this server does not have is taken and adds nothing: files of logs and of tasks, and
+// replication; archives are never cut short.
 type archiveBody struct {
 	System        bool   `json:"systemInformation"`
 	Threads       bool   `json:"threadDump"`

@@ -243,13 +243,6 @@ func secretsAt(inv *inventory.Inventory, where string) []string {
 			found = append(found, secret.Get())
 		}
 	}
-	for _, r := range inv.Records {
-		if table == "REPOSITORY" && r.Section == "signing-keys" {
-			for _, secret := range r.Secrets {
-				found = append(found, string(secret))
-			}
-		}
-	}
 	return found
 }
 

@@ -164,9 +164,8 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 
 // idle says of sections why what they hold is only kept.
 var idle = map[string]string{
-	"signing-keys": "until the formats that sign are served",
 	"tls-identity": "this server's own certificate is named in its configuration",
-	"logging":      "what is logged is set in the configuration",
+	"logging":      "they are levels of parts of the old server; here there is one log, whose level the configuration sets",
 }
 
 func (p *Plan) record(r inventory.Record) *setting {
