@@ -46,6 +46,8 @@ func TestGoClient(t *testing.T) {
 	// One test looks at the certificate of a site on the Internet. The server finds every site behind this proxy.
 	s := &server{t: t, data: t.TempDir(), env: []string{"ENTREPOT_SCRIPT_CREATION=true", "ENTREPOT_HTTP_PROXY_URL=" + oneSite(t)}}
 	s.start()
+	listening := tap(t, s.addr)
+	s.addr = listening.address
 	dir := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "goclient", name+".txt"))
@@ -82,6 +84,7 @@ func TestGoClient(t *testing.T) {
 	if t.Failed() {
 		t.Log(run.output[""])
 	}
+	listening.check(t, documents(t))
 }
 
 // oneSite gives the URL of a proxy that leads to the same site with a certificate whatever is asked for.

@@ -125,6 +125,7 @@ func (w *wiretap) read(asked, answered *bytes.Buffer) {
 
 // heard gives what was said on connections that have ended, when all have.
 func (w *wiretap) heard() []exchange {
+	http.DefaultClient.CloseIdleConnections()
 	w.open.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
