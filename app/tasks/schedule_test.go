@@ -129,7 +129,8 @@ func FuzzCron(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for when := from; ; {
+		when := from
+		for range 200 {
 			next := e.Next(when)
 			if next.IsZero() {
 				break
@@ -137,9 +138,7 @@ func FuzzCron(f *testing.F) {
 			if !next.After(when) {
 				t.Fatalf("%q: %s does not follow %s", text, next, when)
 			}
-			if when = next; when.Sub(from) > 3*365*24*time.Hour || when.Sub(from) < time.Hour {
-				break
-			}
+			when = next
 		}
 	})
 }

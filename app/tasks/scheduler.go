@@ -59,7 +59,8 @@ func (s *Service) begin(ctx, work context.Context) {
 				s.opts.Log.Error("interrupted run is not recorded", "task", t.def.Name, "error", err)
 			}
 			since = r.Started
-			s.runs.Go(func() { s.tell(work, t.def, o) })
+			def := t.def
+			s.runs.Go(func() { s.tell(work, def, o) })
 		}
 		s.plan(t, since)
 		s.touch(t)
@@ -226,6 +227,9 @@ func (s *Service) start(ctx context.Context, t *task) error {
 		o := Outcome{Started: now, Duration: s.opts.Now().Sub(now), Result: OK, Message: message, Actor: actor}
 		if err != nil {
 			o.Result, o.Message = Failed, err.Error()
+			if message != "" {
+				o.Message = message + "; then: " + err.Error()
+			}
 			switch context.Cause(work) {
 			case errStopped:
 				o.Result, o.Message = Stopped, message
