@@ -91,35 +91,29 @@ func (r *Report) Count(c *Candidate) {
 // clean hands all selected components to remove.
 func (s *Service) clean(ctx context.Context, repository string, run Run, remove func(*Candidate) error, report *Report) error {
 	for c, err := range s.selection(ctx, repository, run.Policies, &report.Looked) {
-		if run.Looked != nil && c.looked > 0 {
-			run.Looked(c.looked)
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case c.Candidate == nil:
+		}
+		if run.Looked != nil {
+			run.Looked(1)
+		}
+		if c == nil {
 			continue
 		}
 		report.Selected++
 		if run.Selected != nil {
-			run.Selected(c.Candidate)
+			run.Selected(c)
 		}
-		if err := remove(c.Candidate); err != nil {
+		if err := remove(c); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// step is what was found at one component: a candidate when a policy selects it.
-type step struct {
-	*Candidate
-	looked int64
-}
-
-// selection delivers a step for every component of a repository, in their order.
-func (s *Service) selection(ctx context.Context, repository string, policies []Policy, looked *int64) iter.Seq2[step, error] {
-	return func(yield func(step, error) bool) {
+// selection goes through the components of a repository in their order, and delivers each that a policy selects, nil for each other.
+func (s *Service) selection(ctx context.Context, repository string, policies []Policy, looked *int64) iter.Seq2[*Candidate, error] {
+	return func(yield func(*Candidate, error) bool) {
 		d, ok := s.engine.Lookup(repository)
 		tree := s.engine.ContentOf(repository)
 		if !ok || tree == nil || d.Kind == formats.Proxy || len(policies) == 0 {
@@ -131,12 +125,12 @@ func (s *Service) selection(ctx context.Context, repository string, policies []P
 				err = ctx.Err()
 			}
 			if err != nil {
-				yield(step{}, err)
+				yield(nil, err)
 				return
 			}
 			*looked++
 			candidate, err := walk.decide(c)
-			if !yield(step{candidate, 1}, err) || err != nil {
+			if !yield(candidate, err) || err != nil {
 				return
 			}
 		}
@@ -199,12 +193,12 @@ const (
 // Preview shows the first components of a repository that a policy would remove now. more tells that it did not look at all.
 func (s *Service) Preview(ctx context.Context, repository string, c Criteria) (found []*Candidate, more bool, err error) {
 	var looked int64
-	for step, err := range s.selection(ctx, repository, []Policy{{Criteria: c}}, &looked) {
+	for candidate, err := range s.selection(ctx, repository, []Policy{{Criteria: c}}, &looked) {
 		if err != nil {
 			return nil, false, fmt.Errorf("cleanup: preview of %s: %w", repository, err)
 		}
-		if step.Candidate != nil {
-			found = append(found, step.Candidate)
+		if candidate != nil {
+			found = append(found, candidate)
 		}
 		if len(found) == previewLength || looked == previewLooks {
 			return found, true, nil
