@@ -170,7 +170,7 @@ func bindScalar(to reflect.Value, v any, path []string) error {
 		if to.Kind() == reflect.Int { // what the old server calls an Integer
 			bits = 32
 		}
-		if limit := math.Ldexp(1, bits-1); number < -limit || number >= limit {
+		if limit := math.Ldexp(1, bits-1); math.IsNaN(number) || number < -limit || number >= limit {
 			return &errShape{path, fmt.Sprintf("Numeric value (%s) out of range", text)}
 		}
 		to.SetInt(int64(number))

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -212,6 +213,9 @@ func typed(k repository.Setting, path []string, text string) (string, error) {
 		number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		if err != nil {
 			return "", &errShape{path, fmt.Sprintf("Cannot deserialize value from String %q: not a valid number", text)}
+		}
+		if math.IsNaN(number) || number < math.MinInt32 || number > math.MaxInt32 {
+			return "", &errShape{path, fmt.Sprintf("Numeric value (%s) out of range", text)}
 		}
 		return strconv.FormatInt(int64(number), 10), nil
 	}

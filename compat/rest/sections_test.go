@@ -1,8 +1,12 @@
 package rest
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"entrepot/app/repository"
 )
 
 const (
@@ -95,6 +99,8 @@ func TestSectionsRefused(t *testing.T) {
 		{admin, "POST", "v1/repositories/docker/proxy", cacheBody + `,"docker":{"v1Enabled":true,"forceBasicAuth":true},"dockerProxy":{"indexType":"HUB","foreignLayerUrlWhitelist":"a"}}`, 400,
 			[]string{`{"id":"foreignLayerUrlWhitelist","message":"Cannot deserialize value: want an array, got a text"}`}},
 		{admin, "POST", "v1/repositories/nuget/proxy", cacheBody + `,"nugetProxy":{"nugetVersion":"V9"}}`, 400, []string{`{"id":"nugetVersion",`}},
+		{admin, "POST", "v1/repositories/yum/hosted", hostedBody + `,"yum":{"repodataDepth":1e99}}`, 400, []string{`{"id":"repodataDepth","message":"Numeric value (1e99) out of range"}`}},
+		{admin, "POST", "v1/repositories/yum/hosted", hostedBody + `,"yum":{"repodataDepth":"NaN"}}`, 400, []string{`{"id":"repodataDepth","message":"Numeric value (NaN) out of range"}`}},
 		{admin, "POST", "v1/repositories/yum/hosted", hostedBody + `,"yum":{}}`, 400, []string{`[{"id":"PARAMETER repodataDepth","message":"must not be null"}]`}},
 		{admin, "POST", "v1/repositories/apt/hosted", hostedBody + `,"apt":{"distribution":"x"},"aptSigning":{"keypair":"` + placeholder + `"}}`, 400,
 			[]string{`[{"id":"PARAMETER keypair","message":"must not be empty"}]`}},
@@ -120,4 +126,42 @@ func TestSigningKeyIsKept(t *testing.T) {
 			t.Errorf("after %s another key or passphrase is kept", tt.signing)
 		}
 	}
+}
+
+// FuzzSettings reads bodies for each kind of repositories of each format: none may panic, and what is read is what the domain knows.
+func FuzzSettings(f *testing.F) {
+	for _, body := range []string{
+		hostedBody + `,"docker":{"v1Enabled":1,"forceBasicAuth":"true","httpPort":"5000","subdomain":null}}`,
+		cacheBody + `,"dockerProxy":{"indexType":"hub","foreignLayerUrlWhitelist":["a"]},"nugetProxy":{"queryCacheItemMaxAge":1e99}}`,
+		`{"name":[],"apt":{"distribution":{}},"aptSigning":{"keypair":"x","passphrase":["y"]},"yum":{"repodataDepth":-0.5}}`, `[]`, `null`, `{`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		parsed, err := parse(data)
+		if err != nil {
+			return
+		}
+		for _, format := range repository.KnownFormats() {
+			for _, kind := range repository.KindsOf(format) {
+				b := &settingsBody{format: format, kind: kind}
+				members, ok := parsed.(map[string]any)
+				if err := bind(reflect.ValueOf(b).Elem(), parsed, nil); err != nil || !ok {
+					continue
+				}
+				v := b.check()
+				own, err := readSections(format, kind, members, &v)
+				if err != nil || len(v) > 0 || b.refusal() != nil {
+					continue
+				}
+				b.own = own
+				known, _ := repository.FormatSettings(format, kind)
+				for name := range b.definition(nil).Settings {
+					if !slices.ContainsFunc(known, func(k repository.Setting) bool { return k.Name == name }) {
+						t.Errorf("%s %s has a setting %q", format, kind, name)
+					}
+				}
+			}
+		}
+	})
 }

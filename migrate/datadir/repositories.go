@@ -181,12 +181,12 @@ func (d *Directory) formatSettings(at place, attributes object) (map[string]stri
 		if !ok || slices.Contains(commonSections, section) {
 			continue
 		}
-		for key := range members {
-			text := object(members).text(key)
+		for member := range members {
+			key, text := settingName(member), object(members).text(member)
 			if text == "" {
-				text = strings.Join(object(members).list(key), "\n")
+				text = strings.Join(object(members).list(member), "\n")
 			}
-			secret, sealed := d.secret(at, section+"."+key)
+			secret, sealed := d.secret(at, section+"."+member)
 			switch {
 			case sealed && secret != "":
 				keys[key] = secret
@@ -202,4 +202,12 @@ func (d *Directory) formatSettings(at place, attributes object) (map[string]stri
 		keys = nil
 	}
 	return settings, keys
+}
+
+// settingName gives the name of a format's setting for that of an attribute, which is another one only here.
+func settingName(attribute string) string {
+	if attribute == "removeQuarantinedVersions" {
+		return "removeQuarantined"
+	}
+	return attribute
 }
