@@ -48,19 +48,35 @@ func (s *Service) realmOf(source string) (Realm, bool) {
 	return Realm{}, false
 }
 
+// usualRealm gives the id of the realm that a source's users come from on every server, installed here or not; "" when it is not known.
+func usualRealm(source string) string {
+	switch source {
+	case SourceLDAP:
+		return "LdapRealm"
+	case SourceSAML:
+		return "SamlRealm"
+	case SourceCrowd:
+		return "Crowd"
+	}
+	return ""
+}
+
 // externalGroups gives the groups of a user who was recognised without a password of its source, by a token or an old session.
-// ErrBadCredentials when the source does not know the user any more, or its realm is not active. Of a source that cannot be asked
-// here at all, users have what was assigned here.
+// ErrBadCredentials when the source does not know the user any more, or its realm is not active. Users of a source that cannot be asked
+// here at all, but was active on the server they came from, have what was assigned here.
 func (s *Service) externalGroups(ctx context.Context, snap *snapshot, source, id string) ([]string, error) {
 	if source == SourceLocal {
 		return nil, nil
 	}
 	realm, installed := s.realmOf(source)
-	if !installed || realm.Directory == nil {
-		return nil, nil
+	if !installed {
+		realm.ID = usualRealm(source)
 	}
 	if !slices.Contains(snap.realms, realm.ID) {
 		return nil, ErrBadCredentials
+	}
+	if realm.Directory == nil {
+		return nil, nil
 	}
 	user, err := realm.Directory.Find(ctx, id)
 	if errors.Is(err, ErrNoUser) {

@@ -116,6 +116,25 @@ func TestUsersOfDirectories(t *testing.T) {
 	}
 }
 
+// Tokens of users whose realm is not known here work as long as the old server had it in its list.
+func TestTokensOfUnknownSources(t *testing.T) {
+	w := newWorld()
+	s, _ := withPhonebook(t, w)
+	must(t, s.ImportUser(t.Context(), System(), ImportedUser{User: User{ID: "Sam", Source: SourceSAML, Status: StatusActive, Roles: []string{"developers"}}}))
+	for _, tt := range []struct {
+		source, realm string
+		known         bool
+	}{{SourceSAML, "SamlRealm", true}, {SourceSAML, "Crowd", false}, {"other", "other", false}} {
+		text, err := s.CreateToken(t.Context(), System(), Token{Domain: "NpmToken", Source: tt.source, User: "Sam"})
+		must(t, err)
+		must(t, s.ImportRealms(t.Context(), System(), []string{RealmLocal, "NpmToken", tt.realm}))
+		subject, err := s.Authenticate(t.Context(), Credentials{Kind: Bearer, Secret: "NpmToken." + text})
+		if tt.known != (err == nil) || err == nil && !subject.Permits(permission.Application("settings", "read")) {
+			t.Errorf("%s under %s: %v", tt.source, tt.realm, err)
+		}
+	}
+}
+
 func TestAssignedRoles(t *testing.T) {
 	s, book := withPhonebook(t, newWorld())
 	book.fail = errors.New("gone") // and not asked

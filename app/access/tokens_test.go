@@ -81,7 +81,7 @@ func TestTokens(t *testing.T) {
 // A token works only while its owner may sign in.
 func TestTokenOwner(t *testing.T) {
 	_, s := tokenWorld(t)
-	must(t, s.SetActiveRealms(t.Context(), System(), []string{RealmLocal, "NpmToken"}))
+	must(t, s.ImportRealms(t.Context(), System(), []string{RealmLocal, "NpmToken", "LdapRealm"}))
 	must(t, s.ImportToken(t.Context(), Token{Domain: "NpmToken", Source: "LDAP", User: "lea"}, "lea-token"))
 	must(t, s.ImportToken(t.Context(), Token{Domain: "NpmToken", Source: SourceLocal, User: "gone"}, "gone-token"))
 	must(t, s.ImportToken(t.Context(), Token{Domain: "NpmToken", Source: SourceLocal, User: "ann"}, "ann-token"))

@@ -16,6 +16,7 @@ import (
 const (
 	SourceLocal = "default"
 	SourceLDAP  = "LDAP"
+	SourceSAML  = "SAML"
 	SourceCrowd = "Crowd"
 )
 
