@@ -92,6 +92,9 @@ func bindStruct(to reflect.Value, v any, path []string) error {
 			continue
 		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || !field.IsExported() { // the server's own
+			continue
+		}
 		value, ok := object[name]
 		if alias := field.Tag.Get("alias"); !ok && alias != "" {
 			name = alias

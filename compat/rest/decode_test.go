@@ -71,3 +71,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"name":1,"inner":{"timeToLive":1e3}}`))
 	f.Fuzz(func(_ *testing.T, in []byte) { _ = decode(in, &sample{}) })
 }
+
+// TestDecodeLeavesOwnFields wants a member with an empty name to be no field of a body.
+func TestDecodeLeavesOwnFields(t *testing.T) {
+	body := struct {
+		Name *string `json:"name"`
+		own  string
+	}{own: "kept"}
+	if err := decode([]byte(`{"":"x","own":"y","name":"n"}`), &body); err != nil || body.own != "kept" || deref(body.Name) != "n" {
+		t.Errorf("%+v, %v", body, err)
+	}
+}
