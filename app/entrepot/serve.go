@@ -134,7 +134,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	calls := extdirect.New(extdirect.Options{
-		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: a.settings, Outbound: a.out, Trust: a.trust, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
+		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: a.settings, Outbound: a.out, Trust: a.trust, Tasks: a.tasks, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
 	})
 	if err := calls.Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 )
@@ -44,6 +45,7 @@ type Options struct {
 	Mail     *mail.Service
 	Settings *settings.Settings
 	Outbound *outbound.Service
+	Tasks    *tasks.Service
 	Trust    *trust.Store
 	// Version and Edition are what the server claims to be, for example "3.77.0-08" and "OSS".
 	Version, Edition string
@@ -94,7 +96,7 @@ func (q *request) argument(into any) error {
 // New makes the calls.
 func New(o Options) *Calls {
 	c := &Calls{Options: o, methods: map[string]method{}}
-	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods(), c.outboundMethods()} {
+	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods(), c.taskMethods(), c.outboundMethods()} {
 		for _, m := range all {
 			c.methods[m.name] = m
 		}

@@ -15,6 +15,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/app/settings"
+	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
@@ -95,8 +96,15 @@ func rig(t *testing.T) string {
 	must(err)
 	trusted, err := trust.Open(ctx, store, trust.Options{Writable: engine.Writable})
 	must(err)
+	scheduled, err := tasks.Open(ctx, store, tasks.Options{Types: []tasks.Type{{
+		ID: "cleanup", Name: "Clean up", Fields: []tasks.Field{{ID: "repository", Label: "Repository", Kind: tasks.Repository, All: true}},
+		Title: func(map[string]string) string { return "Clean up" },
+		Do:    func(context.Context, map[string]string, *tasks.Monitor) (string, error) { return "done", nil },
+	}}, Writable: engine.Writable})
+	must(err)
+	must(scheduled.Ensure(ctx, tasks.Definition{Type: "cleanup", Name: "nightly", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Manual}}))
 	calls := New(Options{
-		Outbound: out, Trust: trusted,
+		Outbound: out, Trust: trusted, Tasks: scheduled,
 		Engine: engine, Access: users, Settings: capabilities, Version: "3.77.0-08", Edition: "OSS",
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
 	})
@@ -210,6 +218,11 @@ func TestCalls(t *testing.T) {
 		{name: "ssl_TrustStore.create", data: `[{"pem":"x"}]`, want: `not a certificate in PEM form`},
 		{name: "ssl_TrustStore.remove", data: `["x"]`, want: `no such certificate`},
 		{name: "ssl_Certificate.retrieveFromHost", data: `["a/b",443,null]`, want: `Could not retrieve a certificate from a/b`},
+		{name: "coreui_Task.read", want: `"name":"nightly","typeId":"repository.cleanup","typeName":"Clean up","status":"WAITING"`},
+		{name: "coreui_Task.read", anonymous: true, want: `not permitted: nexus:tasks:read`},
+		{name: "coreui_Task.readTypes", want: `"storeApi":"coreui_Repository.readReferencesAddingEntryForAll"`},
+		{name: "coreui_Task.run", data: `["nope"]`, want: `"success":false`},
+		{name: "coreui_Task.stop", data: `["nope"]`, want: `"success":false`},
 		{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
 		{name: "nope.read", want: `No action registered as 'nope'`},
 	}
