@@ -287,7 +287,7 @@ func (k *kind[T]) remove(c *call) (*formats.Response, error) {
 	return empty(), k.Delete(c.Context(), c.actor(), c.key())
 }
 
-// value is a document that there is one of, as an operation reads and writes it.
+// getValue answers with a document that there is one of.
 func getValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	doc, err := v.Get(c.Context())
 	if err != nil {
@@ -296,6 +296,7 @@ func getValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	return c.show(doc)
 }
 
+// putValue puts the body in the place of a document that there is one of.
 func putValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	doc := v.Blank()
 	if err := c.decode(&doc); err != nil {
@@ -304,6 +305,7 @@ func putValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	return storeValue(c, v, func(context.Context, *T) (T, error) { return doc, nil })
 }
 
+// patchValue changes members of a document that there is one of.
 func patchValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	data, err := c.body()
 	if err != nil {

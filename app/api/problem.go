@@ -3,9 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"entrepot/app/access"
 	"entrepot/app/cleanup"
@@ -54,8 +53,8 @@ func (face) Error(r *server.Request, err error) *formats.Response {
 	}
 	p.Title = http.StatusText(p.Status)
 	if p.Status == http.StatusInternalServerError {
-		p.ID = uuid.NewString()
-		p.Detail = "The server could not do this; its log says why"
+		p.ID = strconv.FormatUint(r.ID(), 10)
+		p.Detail = "The server could not do this; its log says why, under this id"
 	}
 	data, err := resource.Encode(p)
 	if err != nil {

@@ -76,6 +76,9 @@ type Labels struct {
 // Context ends when the server gives up waiting for requests in flight. It carries the request's span where tracing is on.
 func (r *Request) Context() context.Context { return r.context }
 
+// ID is the number under which the log tells of the request.
+func (r *Request) ID() uint64 { return r.id }
+
 // Ending is closed when the server is about to stop: an answer that has no end of its own ends then.
 func (r *Request) Ending() <-chan struct{} { return r.server.ending }
 
