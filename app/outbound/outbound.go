@@ -91,21 +91,28 @@ func (s *Settings) Validate() formats.FieldErrors {
 	if len(s.UserAgentSuffix) > maxSuffix || strings.ContainsFunc(s.UserAgentSuffix, func(r rune) bool { return r < ' ' || r > '~' }) {
 		add("userAgent", "must be printable and at most 500 characters long")
 	}
-	for name, p := range map[string]*Proxy{"httpProxy": s.HTTP, "httpsProxy": s.HTTPS} {
-		if p == nil {
-			continue
-		}
-		if p.Host == "" || strings.ContainsAny(p.Host, " /@?#\r\n\t") {
-			add(name+".host", "must be a host name or address")
-		}
-		if p.Port < 1 || p.Port > 65535 {
-			add(name+".port", "must be between 1 and 65535")
-		}
-		if p.Auth != nil && p.Auth.Enabled && p.Auth.Username == "" {
-			add(name+".authInfo.username", "must not be empty")
-		}
-	}
+	wrong = append(wrong, s.HTTP.validate("httpProxy")...)
+	wrong = append(wrong, s.HTTPS.validate("httpsProxy")...)
 	return append(wrong, validatePatterns("nonProxyHosts", s.Direct)...)
+}
+
+func (p *Proxy) validate(name string) (wrong formats.FieldErrors) {
+	if p == nil {
+		return nil
+	}
+	add := func(field, message string) {
+		wrong = append(wrong, formats.FieldError{Field: name + field, Message: message})
+	}
+	if p.Host == "" || strings.ContainsAny(p.Host, " /@?#\r\n\t") {
+		add(".host", "must be a host name or address")
+	}
+	if p.Port < 1 || p.Port > 65535 {
+		add(".port", "must be between 1 and 65535")
+	}
+	if p.Auth != nil && p.Auth.Enabled && p.Auth.Username == "" {
+		add(".authInfo.username", "must not be empty")
+	}
+	return wrong
 }
 
 func validatePatterns(field string, patterns []string) formats.FieldErrors {
@@ -254,7 +261,7 @@ func (s *Service) apply(stored *Settings, guard Guard) error {
 	return nil
 }
 
-// Settings gives what is stored; false when nothing is.
+// Settings gives what is stored; false when nothing is. What it points to must not be changed.
 func (s *Service) Settings() (Settings, bool) {
 	if stored := s.now.Load().stored; stored != nil {
 		return *stored, true
@@ -262,7 +269,8 @@ func (s *Service) Settings() (Settings, bool) {
 	return Settings{}, false
 }
 
-// InForce gives the settings with what the configuration of the server says where nothing is stored.
+// InForce gives the settings with what the configuration of the server says where nothing is stored. What it points to must not be
+// changed.
 func (s *Service) InForce() Settings { return s.now.Load().settings }
 
 // Guard gives whom the server may ask.

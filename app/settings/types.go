@@ -88,9 +88,14 @@ var types = []Type{
 	}},
 	{ID: TypeLegacyURLs, Name: "NXRM2 style URLs", Category: "Core", About: "Answers the URLs of Nexus 2."},
 	{ID: TypeStorage, Name: "Storage Settings", Category: "Core", About: "Says how often downloads are recorded.", Fields: []Field{
-		{ID: "lastDownloadedInterval", Label: "Last Downloaded Interval", Help: "Hours between two downloads of an asset that are recorded", Kind: Number, Required: true, Initial: "12"},
+		{
+			ID: "lastDownloadedInterval", Label: "Last Downloaded Interval",
+			Help: "Hours between two downloads of an asset that are recorded", Kind: Number, Required: true, Initial: "12",
+		},
 	}},
-	{ID: "webhook.repository", Name: "Webhook: Repository", Category: "Webhook", About: "Tells another server of changes in a repository.", Many: true, Idle: idleHooks,
+	{
+		ID: "webhook.repository", Name: "Webhook: Repository", Category: "Webhook",
+		About: "Tells another server of changes in a repository.", Many: true, Idle: idleHooks,
 		Fields: append([]Field{
 			{ID: "repository", Label: "Repository", Help: "The repository whose changes are told", Kind: Choice, Required: true, Choices: "coreui_Repository.readReferences"},
 			several("Event Types", "asset", "component"),
@@ -102,10 +107,15 @@ var types = []Type{
 	{ID: "scheduling.scheduler", Name: "Scheduler", Category: "Scheduling", About: "Runs tasks."},
 	{ID: "webhook.global", Name: "Webhook: Global", Category: "Webhook", About: "Tells another server of events.", Many: true, Idle: idleHooks,
 		Fields: append([]Field{several("Event Types", "audit", "repository")}, hookFields...)},
-	{ID: "customs3regions", Name: "Custom S3 Regions", Category: "Core", About: "Names regions of object stores.", Idle: "Object stores of this server name their region themselves", Fields: []Field{
-		{ID: "regions", Label: "Regions", Help: "Names with commas between them", Kind: Text, Required: true},
-	}},
-	{ID: "audit", Name: "Audit", Category: "Audit", About: "Records what administrators change.", Idle: "What administrators change is recorded whether or not this is on"},
+	{
+		ID: "customs3regions", Name: "Custom S3 Regions", Category: "Core",
+		About: "Names regions of object stores.", Idle: "Object stores of this server name their region themselves", Fields: []Field{
+			{ID: "regions", Label: "Regions", Help: "Names with commas between them", Kind: Text, Required: true},
+		}},
+	{
+		ID: "audit", Name: "Audit", Category: "Audit",
+		About: "Records what administrators change.", Idle: "What administrators change is recorded whether or not this is on",
+	},
 	{ID: "rapture.branding", Name: "UI: Branding", Category: "UI", About: "Adds a header and a footer to the pages.", Idle: idleUI, Fields: []Field{
 		{ID: "headerEnabled", Label: "Header Enabled", Help: "Whether there is a header", Kind: Checkbox, Initial: "true"},
 		{ID: "headerHtml", Label: "Header HTML", Help: "What it says", Kind: LongText},
@@ -118,21 +128,27 @@ var types = []Type{
 		number("statusIntervalAuthenticated", "Authenticated User Status Interval", "5"), number("statusIntervalAnonymous", "Anonymous User Status Interval", "60"),
 		number("sessionTimeout", "Session Timeout", "30"), number("requestTimeout", "Standard Request Timeout", "60"), number("longRequestTimeout", "Extended Request Timeout", "180"),
 	}},
-	{ID: "OutreachManagementCapability", Name: "Outreach: Management", Category: "Core", About: "Chooses what the welcome page shows.", Idle: idleService, Fields: []Field{
-		{ID: "overrideUrl", Label: "Override URL", Help: "Where the content comes from", Kind: Text},
-		{ID: "alwaysRemote", Label: "Always Remote", Help: "Whether it is asked for each time", Kind: Checkbox},
-	}},
+	{
+		ID: "OutreachManagementCapability", Name: "Outreach: Management", Category: "Core",
+		About: "Chooses what the welcome page shows.", Idle: idleService, Fields: []Field{
+			{ID: "overrideUrl", Label: "Override URL", Help: "Where the content comes from", Kind: Text},
+			{ID: "alwaysRemote", Label: "Always Remote", Help: "Whether it is asked for each time", Kind: Checkbox},
+		}},
 	{ID: "healthcheck", Name: "Health Check: Configuration", Category: "Core", About: "Has the content of caches examined.", Idle: idleService, Fields: []Field{
 		{ID: "configuredForAll", Label: "Configured For All", Help: "Whether it is on for every cache", Kind: Checkbox},
 		{ID: "useTrustStore", Label: "Use Trust Store", Help: "Whether certificates of the trust store count", Kind: Checkbox},
 	}},
-	{ID: "firewall.audit", Name: "Firewall: Audit and Quarantine", Category: "IQ", About: "Has a cache examined.", Many: true, Idle: idleService, Fields: []Field{
-		{ID: "repository", Label: "Repository", Help: "The cache", Kind: Choice, Required: true, Choices: "coreui_Repository.readReferences"},
-		{ID: "quarantine", Label: "Quarantine", Help: "Whether bad content is withheld", Kind: Checkbox},
-	}},
-	{ID: "rutauth", Name: "Rut Auth", Category: "Security", About: "Takes the name of the user from a header.", Idle: "No realm of this server reads a user's name from a header", Fields: []Field{
-		{ID: "httpHeader", Label: "HTTP Header name", Help: "The header", Kind: Text, Required: true},
-	}},
+	{
+		ID: "firewall.audit", Name: "Firewall: Audit and Quarantine", Category: "IQ",
+		About: "Has a cache examined.", Many: true, Idle: idleService, Fields: []Field{
+			{ID: "repository", Label: "Repository", Help: "The cache", Kind: Choice, Required: true, Choices: "coreui_Repository.readReferences"},
+			{ID: "quarantine", Label: "Quarantine", Help: "Whether bad content is withheld", Kind: Checkbox},
+		}},
+	{
+		ID: "rutauth", Name: "Rut Auth", Category: "Security",
+		About: "Takes the name of the user from a header.", Idle: "No realm of this server reads a user's name from a header", Fields: []Field{
+			{ID: "httpHeader", Label: "HTTP Header name", Help: "The header", Kind: Text, Required: true},
+		}},
 }
 
 func number(id, label, initial string) Field {

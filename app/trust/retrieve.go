@@ -16,6 +16,7 @@ import (
 // Limits of looking at a remote certificate: an administrator waits for it, and it must not become a tool to walk through networks.
 const (
 	retrieveTimeout = 10 * time.Second
+	attemptTimeout  = 5 * time.Second // where there are two ways to try
 	maxRetrievals   = 4
 	maxGreeting     = 8 << 10 // bytes of what a mail server says before TLS
 )
@@ -48,14 +49,24 @@ func (s *Store) Retrieve(ctx context.Context, host string, port int, hint string
 		return Certificate{}, fmt.Errorf("trust: retrieve: %w", ctx.Err())
 	}
 	address := net.JoinHostPort(host, strconv.Itoa(port))
-	c, err := s.show(ctx, address, host, nil)
-	if err != nil && strings.EqualFold(hint, "smtp") {
-		c, err = s.show(ctx, address, host, startTLS)
-	}
+	c, err := s.retrieve(ctx, address, host, strings.EqualFold(hint, "smtp"))
 	if err != nil {
 		return Certificate{}, fmt.Errorf("trust: retrieve: %w", err)
 	}
 	return Certificate{X509: c}, nil
+}
+
+// retrieve tries TLS from the first byte and, for a mail server, STARTTLS when that fails or the server waits for something else.
+func (s *Store) retrieve(ctx context.Context, address, host string, mail bool) (*x509.Certificate, error) {
+	if !mail {
+		return s.show(ctx, address, host, nil)
+	}
+	first, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	if c, err := s.show(first, address, host, nil); err == nil {
+		return c, nil
+	}
+	return s.show(ctx, address, host, startTLS)
 }
 
 func validHost(host string) bool {
