@@ -16,8 +16,8 @@ import (
 // Credentials are shown to the active realms in order, and the first that accepts them wins. Callers without credentials are
 // anonymous, and so are those with a token of a kind that no active realm knows.
 //
-// The error is ErrBadCredentials (perhaps as *ThrottledError) when the credentials are wrong, and anything else when nobody can
-// tell now.
+// The error is ErrBadCredentials (perhaps as *ThrottledError) when the credentials are wrong, *UnavailableError when a realm that might
+// accept them cannot be asked, and anything else when nobody can tell now.
 func (s *Service) Authenticate(ctx context.Context, c Credentials) (*Subject, error) {
 	snap, err := s.current(ctx)
 	if err != nil {

@@ -17,6 +17,8 @@
 //   - Passwords and tokens are stored hashed and never appear in errors or logs. Verified ones are remembered under a keyed digest.
 //   - Built-in roles and privileges are derived, not stored, and cannot be changed; those of a repository come and go with it.
 //   - When the store cannot be asked for a while, nobody is let in on old knowledge.
+//   - What a directory said of its user is forgotten after the realm's CacheFor, for passwords, tokens and sessions alike; a directory
+//     that is down makes guessing at the other realms no faster.
 //
 // Example:
 //

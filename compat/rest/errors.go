@@ -98,7 +98,7 @@ func (f face) answer(r *server.Request, err error) *formats.Response {
 	var own *server.StatusError
 	var unavailable *access.UnavailableError
 	switch {
-	case errors.Is(err, access.ErrBadCredentials):
+	case errors.Is(err, access.ErrBadCredentials) && !errors.As(err, &own):
 		return unauthenticated()
 	case malformedAccept(r.Header):
 		return f.api.Pages.Error(r, errAccept)
