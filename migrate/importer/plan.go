@@ -112,6 +112,9 @@ const (
 	ActionSkip   Action = "skip"   // it stays behind
 )
 
+// adoptWorkers is how many assets are adopted at once at least.
+const adoptWorkers = 128
+
 // Prepare reads the source's inventory, compares it with what is here and decides what is to be done. It writes nothing. The caller
 // closes the plan unless it is run.
 func Prepare(ctx context.Context, target Target, source inventory.Source, opts Options) (*Plan, error) {
@@ -123,6 +126,9 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	}
 	if opts.Workers <= 0 {
 		opts.Workers = 32
+	}
+	if opts.Adopt { // which only writes records, and those of many together
+		opts.Workers = max(opts.Workers, adoptWorkers)
 	}
 	if _, ok := source.(inventory.Mover); opts.Move && !ok {
 		return nil, errors.New("import: nothing can be moved out of this source")
