@@ -28,8 +28,10 @@ func (a *appliance) configurationDocuments() []diagnostics.Document {
 	return []diagnostics.Document{
 		diagnostics.JSON("configuration.json", func(context.Context) (any, error) {
 			cfg := a.cfg
-			if u, err := url.Parse(cfg.Proxy.URL); err == nil {
-				cfg.Proxy.URL = u.Redacted()
+			for _, text := range []*string{&cfg.Proxy.URL, &cfg.Tracing.Endpoint} {
+				if u, err := url.Parse(*text); err == nil {
+					*text = u.Redacted()
+				}
 			}
 			return cfg, nil
 		}),
