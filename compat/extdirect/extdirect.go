@@ -96,7 +96,7 @@ func (q *request) argument(into any) error {
 // New makes the calls.
 func New(o Options) *Calls {
 	c := &Calls{Options: o, methods: map[string]method{}}
-	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods(), c.taskMethods(), c.outboundMethods()} {
+	for _, all := range [][]method{c.sessionMethods(), c.capabilityMethods(), c.securityMethods(), c.repositoryMethods(), c.serverMethods(), c.taskMethods(), c.taskChangeMethods(), c.outboundMethods()} {
 		for _, m := range all {
 			c.methods[m.name] = m
 		}

@@ -44,7 +44,7 @@ func (c *Calls) tasks(*request) (any, error) {
 		Alert      *string           `json:"alertEmail"`
 		Condition  string            `json:"notificationCondition"`
 		Properties map[string]string `json:"properties"`
-		Schedule   tasks.Frequency   `json:"schedule"`
+		Schedule   string            `json:"schedule"`
 		Start      *time.Time        `json:"startDate"`
 		Days       []int             `json:"recurringDays"`
 		Cron       *string           `json:"cronExpression"`
@@ -55,7 +55,7 @@ func (c *Calls) tasks(*request) (any, error) {
 		one := shown{
 			ID: s.ID, Enabled: s.Enabled, Name: s.Name, Type: names.TaskType(s.Type), TypeName: s.Type, Status: words[0], StatusText: words[1],
 			Runnable: s.State == tasks.Waiting, Stoppable: s.State == tasks.Running || s.State == tasks.Blocked, Zone: some(s.Schedule.Zone),
-			Alert: some(s.Alert.Email), Condition: "FAILURE", Properties: names.TaskProperties(s.Type, s.Properties), Schedule: s.Schedule.Frequency,
+			Alert: some(s.Alert.Email), Condition: "FAILURE", Properties: names.TaskProperties(s.Type, s.Properties), Schedule: scheduleWord(s.Schedule.Frequency),
 			Days: s.Schedule.Days, Cron: some(s.Schedule.Cron), Next: moment(s.Next), Start: moment(s.Schedule.Start),
 		}
 		if s.Alert.On == tasks.OnEnd {
