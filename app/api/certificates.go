@@ -1,9 +1,11 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"entrepot/app/server"
+	"entrepot/app/trust"
 	"entrepot/formats"
 )
 
@@ -13,6 +15,7 @@ func (a *API) certificateOperations() []operation {
 		{method: http.MethodPost, path: "trusted-certificates", access: server.Permission("nexus:ssl-truststore:create"), run: a.createCertificate},
 		{method: http.MethodGet, path: "trusted-certificates/{id}", access: server.Permission("nexus:ssl-truststore:read"), run: a.getCertificate},
 		{method: http.MethodDelete, path: "trusted-certificates/{id}", access: server.Permission("nexus:ssl-truststore:delete"), run: a.deleteCertificate},
+		{method: http.MethodPost, path: "trusted-certificates/retrieve", access: server.Permission("nexus:ssl-truststore:read"), run: a.retrieveCertificate},
 	}
 }
 
@@ -78,3 +81,44 @@ func (a *API) getCertificate(c *call) (*formats.Response, error) { return a.cert
 //	@Failure	503 {object} Problem
 //	@Router	/trusted-certificates/{id} [delete]
 func (a *API) deleteCertificate(c *call) (*formats.Response, error) { return a.certificates.remove(c) }
+
+// RemoteServer is a server that shows a certificate.
+type RemoteServer struct {
+	Host     string `json:"host" example:"mirror.example.org"`
+	Port     int    `json:"port" default:"443"`
+	Protocol string `json:"protocol,omitempty" enums:"https,smtp" default:"https"` // smtp: STARTTLS where TLS from the first byte does not work
+}
+
+// retrieveCertificate looks at the certificate that a server shows.
+//
+//	@Summary		Look at the certificate that a server shows
+//	@Description	Whether or not it is trusted; nothing is stored. Needs nexus:ssl-truststore:read.
+//	@Tags			trusted-certificates
+//	@Param			document	body		RemoteServer	true	"the server"
+//	@Success		200			{object}	resource.Certificate
+//	@Failure		400			{object}	Problem
+//	@Failure		401			{object}	Problem
+//	@Failure		403			{object}	Problem
+//	@Failure		415			{object}	Problem
+//	@Failure		422			{object}	Problem
+//	@Failure		502			{object}	Problem	"it shows none"
+//	@Router			/trusted-certificates/retrieve [post]
+func (a *API) retrieveCertificate(c *call) (*formats.Response, error) {
+	remote := RemoteServer{Port: 443}
+	if err := c.decode(&remote); err != nil {
+		return nil, err
+	}
+	doc, err := a.Resources.RemoteCertificate(c.Context(), remote.Host, remote.Port, remote.Protocol)
+	wrong := func(field, message string) error { return formats.FieldErrors{{Field: field, Message: message}} }
+	switch {
+	case errors.Is(err, trust.ErrHost):
+		return nil, wrong("host", "must be a host name or address")
+	case errors.Is(err, trust.ErrPort):
+		return nil, wrong("port", "must be a number from 1 to 65535")
+	case errors.Is(err, trust.ErrHint):
+		return nil, wrong("protocol", "must be https or smtp")
+	case err != nil:
+		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The server could not be asked for its certificate; the log says why", Err: err}
+	}
+	return reply(http.StatusOK, doc)
+}

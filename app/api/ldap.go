@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"entrepot/app/access"
 	"entrepot/app/server"
 	"entrepot/formats"
 )
@@ -15,6 +16,7 @@ func (a *API) ldapOperations() []operation {
 		{method: http.MethodPut, path: "ldap-servers/{name}", access: server.Permission("nexus:ldap:update"), run: a.replaceLDAPServer},
 		{method: http.MethodPatch, path: "ldap-servers/{name}", access: server.Permission("nexus:ldap:update"), run: a.patchLDAPServer},
 		{method: http.MethodDelete, path: "ldap-servers/{name}", access: server.Permission("nexus:ldap:delete"), run: a.deleteLDAPServer},
+		{method: http.MethodPost, path: "ldap-servers/{name}/check", access: server.Permission("nexus:ldap:update"), run: a.checkLDAPServer},
 		{method: http.MethodGet, path: "ldap-order", access: server.Permission("nexus:ldap:read"), run: a.getLDAPOrder},
 		{method: http.MethodPut, path: "ldap-order", access: server.Permission("nexus:ldap:update"), run: a.putLDAPOrder},
 		{method: http.MethodPatch, path: "ldap-order", access: server.Permission("nexus:ldap:update"), run: a.patchLDAPOrder},
@@ -179,4 +181,28 @@ func (a *API) putLDAPOrder(c *call) (*formats.Response, error) {
 //	@Router			/ldap-order [patch]
 func (a *API) patchLDAPOrder(c *call) (*formats.Response, error) {
 	return patchValue(c, a.Resources.LDAPOrder())
+}
+
+// checkLDAPServer connects to an LDAP server with its stored settings.
+//
+//	@Summary		See whether an LDAP server answers
+//	@Description	Connects with the stored settings, signs in as the service account and waits for an answer. Needs nexus:ldap:update.
+//	@Tags			ldap
+//	@Param			name	path	string	true	"which"
+//	@Success		204
+//	@Failure		401	{object}	Problem
+//	@Failure		403	{object}	Problem
+//	@Failure		404	{object}	Problem
+//	@Failure		422	{object}	Problem	"settings that an import brought and that cannot work"
+//	@Failure		502	{object}	Problem	"it does not answer, or not as it should"
+//	@Router			/ldap-servers/{name}/check [post]
+func (a *API) checkLDAPServer(c *call) (*formats.Response, error) {
+	stored, err := a.Resources.LDAP.Server(c.Context(), c.key())
+	if err == nil {
+		err = a.Resources.LDAP.Check(c.Context(), stored)
+	}
+	if err != nil && access.KindOf(err) == 0 {
+		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The LDAP server could not be asked; the log says why", Err: err}
+	}
+	return empty(), err
 }

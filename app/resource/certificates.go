@@ -63,6 +63,15 @@ func (r *Resources) Certificates() *Set[Certificate] {
 	}
 }
 
+// RemoteCertificate looks at the certificate that a server shows, as trust.Store.Retrieve does.
+func (r *Resources) RemoteCertificate(ctx context.Context, host string, port int, hint string) (Certificate, error) {
+	c, err := r.Trust.Retrieve(ctx, host, port, hint)
+	if err != nil {
+		return Certificate{}, err
+	}
+	return certificateOf(c), nil
+}
+
 func certificateOf(c trust.Certificate) Certificate {
 	doc := Certificate{
 		Fingerprint: c.Fingerprint(), PEM: c.PEM(), Subject: c.X509.Subject.String(), Issuer: c.X509.Issuer.String(), NotBefore: c.X509.NotBefore, NotAfter: c.X509.NotAfter,
