@@ -41,8 +41,6 @@ type model func(definitions) *schema
 
 func textual(definitions) *schema { return &schema{Type: "string"} }
 
-func logical(definitions) *schema { return &schema{Type: "boolean"} }
-
 func anything(definitions) *schema { return &schema{} }
 
 func arrayOf(m model) model {
