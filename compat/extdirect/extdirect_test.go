@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,80 +154,87 @@ func rpc(name, data string) string {
 	return `{"action":"` + action + `","method":"` + method + `","data":` + data + `,"type":"rpc","tid":7}`
 }
 
+// callTest is a call and what is wanted of its answer.
+type callTest struct {
+	name, data string
+	anonymous  bool
+	want       string // in the answer
+}
+
+var securityCalls = []callTest{
+	{name: "rapture_Security.getUser", want: `"data":{"id":"admin","authenticated":true,"administrator":true`},
+	{name: "rapture_Security.getUser", anonymous: true, want: `"result":{"success":true,"data":null}`},
+	{name: "rapture_Security.getPermissions", want: `{"id":"nexus:*"}`},
+	{name: "coreui_User.read", want: `"userId":"admin","version":"0","realm":"default"`},
+	{name: "coreui_User.read", anonymous: true, want: `{"message":"User is not permitted: nexus:users:read","authenticationRequired":false,"success":false,"data":[]}`},
+	{name: "coreui_User.readSources", want: `"id":"default"`},
+	{name: "coreui_Role.read", want: `"id":"nx-admin"`},
+	{name: "coreui_Role.readReferences", want: `{"id":"nx-admin","name":"nx-admin"}`},
+	{name: "coreui_Privilege.read", want: `"permission":"nexus:*"`},
+	{name: "coreui_Privilege.readReferences", want: `{"id":"nx-all","name":"nx-all"}`},
+	{name: "coreui_Privilege.readTypes", want: `"storeApi":"coreui_Selector.readReferences"`},
+	{name: "coreui_Selector.read", want: `"data":[]`},
+	{name: "coreui_Selector.readReferences", want: `"data":[]`},
+	{name: "coreui_RealmSettings.read", want: `"data":{"realms":["NexusAuthenticatingRealm"]}`},
+	{name: "coreui_RealmSettings.update", data: `[{"realms":["nope"]}]`, want: `"success":false`},
+	{name: "coreui_AnonymousSettings.update", data: `[{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}]`, want: `"success":true`},
+	{name: "coreui_AnonymousSettings.update", data: `[]`, want: `takes one argument`},
+	{name: "coreui_AnonymousSettings.read", want: `{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`},
+}
+
+var otherCalls = []callTest{
+	{name: "coreui_Repository.readReferences", anonymous: true, want: `"id":"maven-releases","name":"maven-releases","type":"hosted","format":"maven2","versionPolicy":"RELEASE"`},
+	{name: "coreui_Repository.readReferencesAddingEntryForAll", want: `"name":"(All Repositories)"`},
+	{name: "coreui_Repository.readReferencesAddingEntriesForAllFormats", want: `"id":"*-maven2"`},
+	{name: "coreui_Repository.readRecipes", want: `{"id":"raw-hosted","name":"raw (hosted)"}`},
+	{name: "coreui_Repository.getBrowseableFormats", want: `"data":[{"id":"maven2"}]`},
+	{name: "coreui_Browse.read", data: `[{"repositoryName":"maven-releases","node":"/"}]`, want: `"data":[]`},
+	{name: "coreui_Browse.read", data: `[{"repositoryName":"nope","node":"/"}]`, want: `"message":"Repository not found"`},
+	{name: "coreui_Upload.getUploadDefinitions", want: `"displayName":"Artifact ID"`},
+	{name: "coreui_Blobstore.read", want: `"name":"default","type":"File"`},
+	{name: "coreui_Blobstore.readNames", want: `{"name":"default"}`},
+	{name: "coreui_Email.read", want: `"host":"localhost","port":25`},
+	{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"nonsense"}}]`, want: `"errors":{"url":`},
+	{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"https://nexus.example"}}]`, want: `"typeId":"baseurl"`},
+	{name: "capability_Capability.read", want: `https://nexus.example`},
+	{name: "capability_Capability.readTypes", want: `{"id":"url","type":"url","label":"URL"`},
+	{name: "capability_Capability.create", data: `[{"typeId":"nope"}]`, want: `"typeId":"Capabilities of type nope are not known here"`},
+	{
+		name: "capability_Capability.create", data: `[{"typeId":"webhook.global","enabled":true,"properties":{"names":"audit","url":"https://hook.example","secret":"geheim"}}]`,
+		want: `"secret":"#~NXRM~PLACEHOLDER~PASSWORD~#","url":"https://hook.example"},"active":false`,
+	},
+	{name: "capability_Capability.read", want: `"stateDescription":"Passive. This server does not send webhooks yet"`},
+	{name: "capability_Capability.read", want: `"state":"disabled","stateDescription":"Disabled. Capabilities of type something.else are not known here"`},
+	{name: "capability_Capability.disable", data: `["7"]`, want: `"id":"7","typeId":"something.else","enabled":false`},
+	{name: "capability_Capability.enable", data: `["nope"]`, want: `There is no capability nope`},
+	{name: "capability_Capability.updateNotes", data: `[{"id":"7","notes":"old"}]`, want: `"enabled":false,"notes":"old"`},
+	{name: "capability_Capability.update", data: `[{"id":"7","enabled":true,"notes":"new"}]`, want: `"enabled":true,"notes":"new"`},
+	{name: "capability_Capability.remove", data: `["7"]`, want: `"success":true`},
+	{name: "capability_Capability.remove", data: `["7"]`, want: `"success":false`},
+	{name: "capability_Capability.read", anonymous: true, want: `User is not permitted: nexus:capabilities:read`},
+	{name: "coreui_HttpSettings.read", want: `"userAgentSuffix":null,"timeout":null`},
+	{name: "coreui_HttpSettings.update", data: `[{"timeout":0,"httpEnabled":true,"httpHost":"","httpPort":1}]`, want: `"errors":{"httpProxy.host":`},
+	{
+		name: "coreui_HttpSettings.update", want: `"httpAuthPassword":"#~NXRM~PLACEHOLDER~PASSWORD~#"`,
+		data: `[{"timeout":5,"httpEnabled":true,"httpHost":"proxy.example","httpPort":3128,"httpAuthEnabled":true,"httpAuthUsername":"u","httpAuthPassword":"geheim"}]`,
+	},
+	{name: "ssl_TrustStore.read", want: `"data":[]`},
+	{name: "ssl_TrustStore.read", anonymous: true, want: `User is not permitted: nexus:ssl-truststore:read`},
+	{name: "ssl_TrustStore.create", data: `[{"pem":"x"}]`, want: `not a certificate in PEM form`},
+	{name: "ssl_TrustStore.remove", data: `["x"]`, want: `no such certificate`},
+	{name: "ssl_Certificate.retrieveFromHost", data: `["a/b",443,null]`, want: `Could not retrieve a certificate from a/b`},
+	{name: "coreui_Task.read", want: `"name":"nightly","typeId":"repository.cleanup","typeName":"Clean up","status":"WAITING"`},
+	{name: "coreui_Task.read", anonymous: true, want: `not permitted: nexus:tasks:read`},
+	{name: "coreui_Task.readTypes", want: `"storeApi":"coreui_Repository.readReferencesAddingEntryForAll"`},
+	{name: "coreui_Task.run", data: `["nope"]`, want: `"success":false`},
+	{name: "coreui_Task.stop", data: `["nope"]`, want: `"success":false`},
+	{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
+	{name: "nope.read", want: `No action registered as 'nope'`},
+}
+
 func TestCalls(t *testing.T) {
 	url := rig(t)
-	tests := []struct {
-		name, data string
-		anonymous  bool
-		want       string // in the answer
-	}{
-		{name: "rapture_Security.getUser", want: `"data":{"id":"admin","authenticated":true,"administrator":true`},
-		{name: "rapture_Security.getUser", anonymous: true, want: `"result":{"success":true,"data":null}`},
-		{name: "rapture_Security.getPermissions", want: `{"id":"nexus:*"}`},
-		{name: "coreui_User.read", want: `"userId":"admin","version":"0","realm":"default"`},
-		{name: "coreui_User.read", anonymous: true, want: `{"message":"User is not permitted: nexus:users:read","authenticationRequired":false,"success":false,"data":[]}`},
-		{name: "coreui_User.readSources", want: `"id":"default"`},
-		{name: "coreui_Role.read", want: `"id":"nx-admin"`},
-		{name: "coreui_Role.readReferences", want: `{"id":"nx-admin","name":"nx-admin"}`},
-		{name: "coreui_Privilege.read", want: `"permission":"nexus:*"`},
-		{name: "coreui_Privilege.readReferences", want: `{"id":"nx-all","name":"nx-all"}`},
-		{name: "coreui_Privilege.readTypes", want: `"storeApi":"coreui_Selector.readReferences"`},
-		{name: "coreui_Selector.read", want: `"data":[]`},
-		{name: "coreui_Selector.readReferences", want: `"data":[]`},
-		{name: "coreui_RealmSettings.read", want: `"data":{"realms":["NexusAuthenticatingRealm"]}`},
-		{name: "coreui_RealmSettings.update", data: `[{"realms":["nope"]}]`, want: `"success":false`},
-		{name: "coreui_AnonymousSettings.update", data: `[{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}]`, want: `"success":true`},
-		{name: "coreui_AnonymousSettings.update", data: `[]`, want: `takes one argument`},
-		{name: "coreui_AnonymousSettings.read", want: `{"enabled":true,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`},
-		{name: "coreui_Repository.readReferences", anonymous: true, want: `"id":"maven-releases","name":"maven-releases","type":"hosted","format":"maven2","versionPolicy":"RELEASE"`},
-		{name: "coreui_Repository.readReferencesAddingEntryForAll", want: `"name":"(All Repositories)"`},
-		{name: "coreui_Repository.readReferencesAddingEntriesForAllFormats", want: `"id":"*-maven2"`},
-		{name: "coreui_Repository.readRecipes", want: `{"id":"raw-hosted","name":"raw (hosted)"}`},
-		{name: "coreui_Repository.getBrowseableFormats", want: `"data":[{"id":"maven2"}]`},
-		{name: "coreui_Browse.read", data: `[{"repositoryName":"maven-releases","node":"/"}]`, want: `"data":[]`},
-		{name: "coreui_Browse.read", data: `[{"repositoryName":"nope","node":"/"}]`, want: `"message":"Repository not found"`},
-		{name: "coreui_Upload.getUploadDefinitions", want: `"displayName":"Artifact ID"`},
-		{name: "coreui_Blobstore.read", want: `"name":"default","type":"File"`},
-		{name: "coreui_Blobstore.readNames", want: `{"name":"default"}`},
-		{name: "coreui_Email.read", want: `"host":"localhost","port":25`},
-		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"nonsense"}}]`, want: `"errors":{"url":`},
-		{name: "capability_Capability.create", data: `[{"typeId":"baseurl","enabled":true,"properties":{"url":"https://nexus.example"}}]`, want: `"typeId":"baseurl"`},
-		{name: "capability_Capability.read", want: `https://nexus.example`},
-		{name: "capability_Capability.readTypes", want: `{"id":"url","type":"url","label":"URL"`},
-		{name: "capability_Capability.create", data: `[{"typeId":"nope"}]`, want: `"typeId":"Capabilities of type nope are not known here"`},
-		{
-			name: "capability_Capability.create", data: `[{"typeId":"webhook.global","enabled":true,"properties":{"names":"audit","url":"https://hook.example","secret":"geheim"}}]`,
-			want: `"secret":"#~NXRM~PLACEHOLDER~PASSWORD~#","url":"https://hook.example"},"active":false`,
-		},
-		{name: "capability_Capability.read", want: `"stateDescription":"Passive. This server does not send webhooks yet"`},
-		{name: "capability_Capability.read", want: `"state":"disabled","stateDescription":"Disabled. Capabilities of type something.else are not known here"`},
-		{name: "capability_Capability.disable", data: `["7"]`, want: `"id":"7","typeId":"something.else","enabled":false`},
-		{name: "capability_Capability.enable", data: `["nope"]`, want: `There is no capability nope`},
-		{name: "capability_Capability.updateNotes", data: `[{"id":"7","notes":"old"}]`, want: `"enabled":false,"notes":"old"`},
-		{name: "capability_Capability.update", data: `[{"id":"7","enabled":true,"notes":"new"}]`, want: `"enabled":true,"notes":"new"`},
-		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":true`},
-		{name: "capability_Capability.remove", data: `["7"]`, want: `"success":false`},
-		{name: "capability_Capability.read", anonymous: true, want: `User is not permitted: nexus:capabilities:read`},
-		{name: "coreui_HttpSettings.read", want: `"userAgentSuffix":null,"timeout":null`},
-		{name: "coreui_HttpSettings.update", data: `[{"timeout":0,"httpEnabled":true,"httpHost":"","httpPort":1}]`, want: `"errors":{"httpProxy.host":`},
-		{
-			name: "coreui_HttpSettings.update", want: `"httpAuthPassword":"#~NXRM~PLACEHOLDER~PASSWORD~#"`,
-			data: `[{"timeout":5,"httpEnabled":true,"httpHost":"proxy.example","httpPort":3128,"httpAuthEnabled":true,"httpAuthUsername":"u","httpAuthPassword":"geheim"}]`,
-		},
-		{name: "ssl_TrustStore.read", want: `"data":[]`},
-		{name: "ssl_TrustStore.read", anonymous: true, want: `User is not permitted: nexus:ssl-truststore:read`},
-		{name: "ssl_TrustStore.create", data: `[{"pem":"x"}]`, want: `not a certificate in PEM form`},
-		{name: "ssl_TrustStore.remove", data: `["x"]`, want: `no such certificate`},
-		{name: "ssl_Certificate.retrieveFromHost", data: `["a/b",443,null]`, want: `Could not retrieve a certificate from a/b`},
-		{name: "coreui_Task.read", want: `"name":"nightly","typeId":"repository.cleanup","typeName":"Clean up","status":"WAITING"`},
-		{name: "coreui_Task.read", anonymous: true, want: `not permitted: nexus:tasks:read`},
-		{name: "coreui_Task.readTypes", want: `"storeApi":"coreui_Repository.readReferencesAddingEntryForAll"`},
-		{name: "coreui_Task.run", data: `["nope"]`, want: `"success":false`},
-		{name: "coreui_Task.stop", data: `["nope"]`, want: `"success":false`},
-		{name: "coreui_User.nope", want: `No method registered as 'nope' in action 'coreui_User'`},
-		{name: "nope.read", want: `No action registered as 'nope'`},
-	}
-	for _, tt := range tests {
+	for _, tt := range slices.Concat(securityCalls, otherCalls) {
 		if tt.data == "" {
 			tt.data = "null"
 		}
