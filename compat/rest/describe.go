@@ -230,6 +230,7 @@ func (doc *document) responses(op operation, d description) map[string]response 
 	refuse := func(status int, why string) { out[strconv.Itoa(status)] = response{Description: why} }
 	refuse(http.StatusBadRequest, "the request is wrong")
 	refuse(http.StatusUnauthorized, "wrong credentials")
+	refuse(http.StatusTooManyRequests, "too many wrong credentials")
 	refuse(http.StatusNotAcceptable, "the answer has another content type than those that are accepted")
 	if op.access.String() != server.Public().String() {
 		refuse(http.StatusForbidden, "the caller may not do this")

@@ -33,25 +33,24 @@ func (t *tickets) issue(user string, now time.Time) string {
 	if t.given == nil {
 		t.given = make(map[string]ticket)
 	}
-	t.prune(now)
+	if len(t.given) >= maxTickets {
+		t.prune(now)
+	}
 	t.given[text] = ticket{user, now.Add(ticketLife)}
 	return text
 }
 
-// prune drops what has expired, and the oldest one when there are too many.
+// prune makes room: it drops what has expired, and the oldest one.
 func (t *tickets) prune(now time.Time) {
-	oldest, full := "", len(t.given) >= maxTickets
+	oldest := ""
 	for text, one := range t.given {
 		if !one.expires.After(now) {
 			delete(t.given, text)
-			full = false
 		} else if oldest == "" || one.expires.Before(t.given[oldest].expires) {
 			oldest = text
 		}
 	}
-	if full {
-		delete(t.given, oldest)
-	}
+	delete(t.given, oldest)
 }
 
 // redeem takes a ticket back. It reports whether it was good for this user.
