@@ -211,6 +211,24 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// TestGrownMeanwhile keeps a component whole that gets another file while it is being looked at.
+func TestGrownMeanwhile(t *testing.T) {
+	r := newRig(t)
+	must(t, r.Create(t.Context(), cleanup.Policy{Name: "old", Format: "maven2", Criteria: cleanup.Criteria{UpdatedDays: days(30)}}, "admin"))
+	r.repository("libs", "maven2", "old")
+	r.put("libs", "/org/acme/lib/1/lib-1.jar", 40, -1)
+	report, err := r.Clean(t.Context(), "libs", cleanup.Run{Selected: func(c *cleanup.Candidate) {
+		_, err := r.engine.Restore(t.Context(), "libs", repository.Restored{
+			Path: "/org/acme/lib/1/lib-1.pom", Size: 4, BlobCreated: now, Component: &c.Component.Coordinates,
+		}, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("body")), nil })
+		must(t, err)
+	}})
+	must(t, err)
+	if d := cmp.Diff([]string{"/org/acme/lib/1/lib-1.jar", "/org/acme/lib/1/lib-1.pom"}, r.paths("libs")); d != "" || report.Components != 0 {
+		t.Error(d, report)
+	}
+}
+
 // TestChangedMeanwhile keeps a component whose file is replaced while it is being looked at.
 func TestChangedMeanwhile(t *testing.T) {
 	r := newRig(t)

@@ -24,14 +24,17 @@ const pruneFlush = 200
 // Pruner gives a pruner of a repository.
 func (e *Engine) Pruner(repository string) *Pruner { return &Pruner{engine: e, repository: repository} }
 
-// Remove removes a component as it was seen: when one of its assets has changed since, nothing more of it goes, and it reports false.
-// It refuses while the server is frozen.
+// Remove removes a component as it was seen, and reports whether it did: one of which an asset has come or changed since stays. It
+// refuses while the server is frozen.
 func (p *Pruner) Remove(ctx context.Context, c *catalog.Component, assets []*catalog.Asset) (bool, error) {
 	r := p.engine.state.Load().find(p.repository)
 	if r == nil {
 		return false, errRepositoryNotFound()
 	}
 	if err := p.engine.writable(); err != nil {
+		return false, err
+	}
+	if same, err := unchanged(ctx, r.content, c.Coordinates, assets); err != nil || !same {
 		return false, err
 	}
 	p.told.add(r, c)
@@ -48,6 +51,21 @@ func (p *Pruner) Remove(ctx context.Context, c *catalog.Component, assets []*cat
 		return true, nil
 	}
 	return true, p.Flush(ctx)
+}
+
+// unchanged reports whether a component still has exactly these assets.
+func unchanged(ctx context.Context, content *catalog.Content, at catalog.Coordinates, assets []*catalog.Asset) (bool, error) {
+	i := 0
+	for a, err := range content.ComponentAssets(ctx, at) {
+		if err != nil {
+			return false, err
+		}
+		if i == len(assets) || assets[i].Path != a.Path || assets[i].Version != a.Version {
+			return false, nil
+		}
+		i++
+	}
+	return i == len(assets), nil
 }
 
 // Flush makes the documents anew that tell of what was removed.
