@@ -84,25 +84,33 @@ func (b *bench) grown(ctx context.Context, name string, n int) (*process, error)
 	return b.entrepot(data)
 }
 
-func grow(ctx context.Context, data string, n int) (err error) {
+func grow(ctx context.Context, data string, n int) error {
+	return withStorage(data, func(records *catalog.Catalog, blobs *blob.Store) error { return growRaw(ctx, records, blobs, n) })
+}
+
+// withStorage opens the records and the default blobs of a server that does not run.
+func withStorage(data string, work func(records *catalog.Catalog, blobs *blob.Store) error) (err error) {
 	driver, err := leveldb.Open(filepath.Join(data, "records"), nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, driver.Close()) }()
-	blobs, err := file.Open(filepath.Join(data, "blobs", "default"), nil)
+	bodies, err := file.Open(filepath.Join(data, "blobs", "default"), nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, blobs.Close()) }()
-	store := kv.New(driver)
-	records := catalog.New(store, nil)
+	defer func() { err = errors.Join(err, bodies.Close()) }()
+	records := catalog.New(kv.New(driver), nil)
 	defer func() { err = errors.Join(err, records.Close()) }()
+	return work(records, blob.New("default", bodies, nil))
+}
+
+func growRaw(ctx context.Context, records *catalog.Catalog, blobs *blob.Store, n int) error {
 	tree, err := contentOf(ctx, records)
 	if err != nil {
 		return err
 	}
-	w, err := blob.New("default", blobs, nil).Create(ctx, blob.WriteOptions{})
+	w, err := blobs.Create(ctx, blob.WriteOptions{})
 	if err != nil {
 		return err
 	}

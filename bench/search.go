@@ -18,10 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"entrepot/storage/blob"
-	"entrepot/storage/blob/file"
 	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	"entrepot/storage/kv/leveldb"
 )
 
 // The shape of what is searched in: as many groups, names and versions as a company's repositories have of each.
@@ -126,7 +123,9 @@ func (b *bench) searchServer(ctx context.Context, data string) (*process, error)
 		return nil, err
 	}
 	begin := time.Now()
-	if err := growSearch(ctx, data, b.components); err != nil {
+	if err := withStorage(data, func(records *catalog.Catalog, blobs *blob.Store) error {
+		return growSearch(ctx, records, blobs, b.components)
+	}); err != nil {
 		return nil, err
 	}
 	fmt.Printf("wrote %d components in %s\n", b.components, time.Since(begin).Round(time.Second))
@@ -134,20 +133,8 @@ func (b *bench) searchServer(ctx context.Context, data string) (*process, error)
 }
 
 // growSearch writes the components by the storage layer itself.
-func growSearch(ctx context.Context, data string, n int) (err error) {
-	driver, err := leveldb.Open(filepath.Join(data, "records"), nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, driver.Close()) }()
-	blobs, err := file.Open(filepath.Join(data, "blobs", "default"), nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, blobs.Close()) }()
-	records := catalog.New(kv.New(driver), nil)
-	defer func() { err = errors.Join(err, records.Close()) }()
-	trees, err := searchTrees(ctx, records, blob.New("default", blobs, nil))
+func growSearch(ctx context.Context, records *catalog.Catalog, blobs *blob.Store, n int) error {
+	trees, err := searchTrees(ctx, records, blobs)
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,7 @@ import (
 )
 
 type importNexusCmd struct {
-	shared
-	importFlags
-	verifyFlags
+	serverImport
 	Folder       string            `arg:"" help:"The old server's data directory: the one that holds db, blobs and etc." type:"existingdir"`
 	Database     string            `help:"Read this backup zip or SQL script instead of db/nexus.mv.db." type:"existingfile" placeholder:"FILE"`
 	SecretsKey   string            `help:"The old server's secrets file, if it is not where its settings say." type:"existingfile" placeholder:"FILE"`
@@ -64,6 +62,18 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	return c.bring(env, source, importer.Options{Workers: c.Workers, Move: c.Move, Adopt: c.Adopt})
+}
+
+// serverImport is an import of a whole server, with its settings.
+type serverImport struct {
+	shared
+	importFlags
+	verifyFlags
+}
+
+// bring plans, and imports or compares, as the flags say.
+func (c *serverImport) bring(env *environment, source inventory.Source, o importer.Options) (err error) {
 	if _, err := source.Describe(env.ctx); err != nil { // before a data folder is made
 		return err
 	}
@@ -75,7 +85,7 @@ func (c *importNexusCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers, Move: c.Move, Adopt: c.Adopt})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, o)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,7 @@ import (
 const importPasswordVariable = "ENTREPOT_IMPORT_PASSWORD"
 
 type importNexusRestCmd struct {
-	shared
-	importFlags
-	verifyFlags
+	serverImport
 	URL          string  `arg:"" help:"The old server's address, for example https://nexus.example.com." name:"url"`
 	User         string  `help:"An administrator of the old server." default:"admin"`
 	PasswordFile string  `help:"File whose first line is the password; default: the variable ENTREPOT_IMPORT_PASSWORD." type:"existingfile" placeholder:"FILE"`
@@ -32,7 +30,7 @@ func (importNexusRestCmd) Help() string {
 selectors, privileges, roles, users without their passwords, realms, anonymous access, and all content of hosted repositories and
 caches as clients download it. Every body is checked against the checksums of the listing. The old server is only read.
 
-Passwords, tokens, upstream credentials, tasks, cleanup policies, LDAP and mail settings come from its stopped data directory only:
+Passwords, tokens, upstream credentials, tasks, LDAP, mail and HTTP settings come from its stopped data directory only:
 run "import nexus" for those, before or after this; what one brought, the other keeps.
 
 Killed at any moment and run again, the import goes on; run again later, it brings the difference. The server must not run on the
@@ -55,25 +53,7 @@ func (c *importNexusRestCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	if _, err := source.Describe(env.ctx); err != nil { // before a data folder is made
-		return err
-	}
-	if c.Verify {
-		return c.verify(env, &c.shared, c.JSON, source)
-	}
-	a, done, err := c.openTarget(env, &c.importFlags)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Workers: c.Workers})
-	if err != nil {
-		return err
-	}
-	if err := c.show(env, plan); err != nil || c.Plan {
-		return err
-	}
-	return c.finish(env, a, plan)
+	return c.bring(env, source, importer.Options{Workers: c.Workers})
 }
 
 func (c *importNexusRestCmd) password() (repository.Secret, error) {

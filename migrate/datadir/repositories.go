@@ -16,9 +16,6 @@ import (
 // commonSections are those of a repository's attributes that have a place in a definition; the others are the format's own.
 var commonSections = []string{"storage", "proxy", "httpclient", "negativeCache", "group", "cleanup", "component", "replication", "internal"}
 
-// signingSections hold the keys of repositories that sign what they publish: every member is a secret.
-var signingSections = []string{"aptSigning", "yumSigning", "terraformSigning"}
-
 func (d *Directory) readRoutingRules(ctx context.Context, inv *inventory.Inventory) (map[string]string, error) {
 	byID := make(map[string]string)
 	for r, err := range d.rows(ctx, "repository_routing_rule") {
@@ -58,13 +55,7 @@ func (d *Directory) readRepositories(ctx context.Context, inv *inventory.Invento
 		}
 		inv.Repositories = append(inv.Repositories, found)
 	}
-	order := []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy}
-	slices.SortStableFunc(inv.Repositories, func(a, b inventory.Repository) int {
-		if a.Kind != b.Kind {
-			return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	inv.OrderRepositories()
 	return nil
 }
 
@@ -92,7 +83,7 @@ func (d *Directory) repository(r *row) inventory.Repository {
 	def.Cleanup = attributes.object("cleanup").list("policyName")
 	switch kind {
 	case formats.Hosted:
-		def.Write = writePolicy(storage.text("writePolicy"))
+		def.Write = inventory.WritePolicy(storage.text("writePolicy"))
 	case formats.Cache:
 		d.cache(def, attributes, place{"repository", r.uuid("id"), "attributes"})
 	case formats.Proxy:
@@ -101,16 +92,6 @@ func (d *Directory) repository(r *row) inventory.Repository {
 	}
 	def.Settings, def.Secrets = d.formatSettings(place{"repository", r.uuid("id"), "attributes"}, attributes)
 	return found
-}
-
-func writePolicy(text string) repository.WritePolicy {
-	switch p := repository.WritePolicy(strings.ToUpper(text)); p {
-	case repository.WriteOnce, repository.WriteDeny:
-		return p
-	case "REPLICATION_ONLY": // clients could not write
-		return repository.WriteDeny
-	}
-	return repository.WriteAllow
 }
 
 // cache translates what a repository with an upstream has beyond others.
@@ -133,13 +114,10 @@ func (d *Directory) cache(def *repository.Definition, attributes object, at plac
 	}
 }
 
-// defaultAge is how long the old server trusts what it has when nothing is said: a day.
-const defaultAge = 24 * time.Hour
-
 func minutes(o object, key string) time.Duration {
 	n, ok := o.number(key)
 	if !ok {
-		return defaultAge
+		return inventory.DefaultAge
 	}
 	return time.Duration(n) * time.Minute
 }
@@ -191,7 +169,7 @@ func (d *Directory) formatSettings(at place, attributes object) (map[string]stri
 			case sealed && secret != "":
 				keys[key] = secret
 			case text == "":
-			case slices.Contains(signingSections, section):
+			case inventory.Signs(section):
 				keys[key] = repository.Secret(text)
 			default:
 				settings[key] = text

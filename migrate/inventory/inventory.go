@@ -11,10 +11,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"entrepot/app/access"
 	"entrepot/app/repository"
+	"entrepot/formats"
 	"entrepot/storage/blob"
 	"entrepot/storage/catalog"
 )
@@ -102,6 +105,36 @@ type Record struct {
 	// Secrets are members of Value by their path ("proxy.http.authentication.password"); Value does not hold them.
 	Secrets map[string]repository.Secret
 }
+
+// OrderRepositories puts members before those that have them, and else goes by name.
+func (inv *Inventory) OrderRepositories() {
+	order := []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy}
+	slices.SortStableFunc(inv.Repositories, func(a, b Repository) int {
+		if a.Kind != b.Kind {
+			return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// WritePolicy translates what an old server lets clients do to stored paths.
+func WritePolicy(text string) repository.WritePolicy {
+	switch p := repository.WritePolicy(strings.ToUpper(text)); p {
+	case repository.WriteOnce, repository.WriteDeny:
+		return p
+	case "REPLICATION_ONLY": // clients could not write
+		return repository.WriteDeny
+	}
+	return repository.WriteAllow
+}
+
+// Signs reports whether a section of a repository's settings holds the keys that it signs with: every member of it is a secret.
+func Signs(section string) bool {
+	return section == "aptSigning" || section == "yumSigning" || section == "terraformSigning"
+}
+
+// DefaultAge is how long an old server trusts what a cache has when nothing is said.
+const DefaultAge = 24 * time.Hour
 
 // Asset is a path of the old server with where its bytes lie.
 type Asset struct {

@@ -20,9 +20,6 @@ var commonMembers = []string{
 	"routingRuleName", "routingRule",
 }
 
-// signingSections hold the keys of repositories that sign what they publish: every member is a secret.
-var signingSections = []string{"aptSigning", "yumSigning", "terraformSigning"}
-
 // settings are those of a repository as the API gives them.
 type settings struct {
 	Name, Format, Type string
@@ -89,13 +86,7 @@ func (s *Server) readRepositories(ctx context.Context, inv *inventory.Inventory)
 		}
 		inv.Repositories = append(inv.Repositories, r)
 	}
-	order := []formats.Kind{formats.Hosted, formats.Cache, formats.Proxy}
-	slices.SortStableFunc(inv.Repositories, func(a, b inventory.Repository) int {
-		if a.Kind != b.Kind {
-			return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	inv.OrderRepositories()
 	return nil
 }
 
@@ -118,7 +109,7 @@ func translate(raw json.RawMessage) (inventory.Repository, error) {
 	d := &r.Definition
 	switch kind {
 	case formats.Hosted:
-		d.Write = writePolicy(from.Storage.WritePolicy)
+		d.Write = inventory.WritePolicy(from.Storage.WritePolicy)
 	case formats.Cache:
 		from.cache(d)
 		if a := d.Upstream.Authentication; a != nil {
@@ -142,16 +133,6 @@ func unmarshal(raw json.RawMessage, into any) error {
 		return nil
 	}
 	return json.Unmarshal(raw, into)
-}
-
-func writePolicy(text string) repository.WritePolicy {
-	switch p := repository.WritePolicy(strings.ToUpper(text)); p {
-	case repository.WriteOnce, repository.WriteDeny:
-		return p
-	case "REPLICATION_ONLY": // clients could not write
-		return repository.WriteDeny
-	}
-	return repository.WriteAllow
 }
 
 // cache translates what a repository with an upstream has beyond others.
@@ -183,13 +164,10 @@ func (from *settings) cache(d *repository.Definition) {
 	}
 }
 
-// defaultAge is how long the old server trusts what it has when nothing is said: a day.
-const defaultAge = 24 * time.Hour
-
 func minutes(raw json.RawMessage) time.Duration {
 	var n float64
 	if len(raw) == 0 || json.Unmarshal(raw, &n) != nil {
-		return defaultAge
+		return inventory.DefaultAge
 	}
 	return time.Duration(n * float64(time.Minute))
 }
@@ -211,7 +189,7 @@ func formatSettings(raw json.RawMessage) (map[string]string, map[string]reposito
 			text := textOf(value)
 			switch {
 			case text == "":
-			case slices.Contains(signingSections, name):
+			case inventory.Signs(name):
 				secret[key] = repository.Secret(text)
 			default:
 				plain[key] = text
