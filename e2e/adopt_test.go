@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -119,6 +120,13 @@ func TestAdoptEndsAsImport(t *testing.T) {
 	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-small.tar.gz"))
 	imported, adopted, mixed := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
 	importNexus(t, imported, source)
+	for round := range 5 {
+		cmd := exec.Command(binary(t), "import", "nexus", "--data", adopted, "--adopt", source)
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(40+30*round) * time.Millisecond)
+		_ = cmd.Process.Kill() // it may have ended meanwhile
+		_ = cmd.Wait()
+	}
 	run(t, "", binary(t), "import", "nexus", "--data", adopted, "--adopt", source)
 	finishCopying(t, adopted)
 	run(t, "", binary(t), "import", "nexus", "--data", mixed, "--adopt", source)
