@@ -221,4 +221,11 @@ func replyBytes(status int, contentType string, data []byte) *formats.Response {
 // empty is an answer that says only that all is well.
 func empty() *formats.Response { return &formats.Response{Status: http.StatusNoContent} }
 
+// unreachable refuses what needs another server that does not do its part: what the request asks for cannot be done, and this server is
+// well. The cause goes to the log, because it may tell of a network that the caller does not know.
+func (a *API) unreachable(c *call, message string, err error) error {
+	a.Log.InfoContext(c.Context(), "another server was asked in vain", "path", c.Target, "error", err)
+	return formats.Errorf(formats.Invalid, "%s; the log says why", message)
+}
+
 func forbidden() error { return &formats.Error{Kind: formats.Forbidden} }

@@ -101,7 +101,6 @@ type RemoteServer struct {
 //	@Failure		403			{object}	Problem
 //	@Failure		415			{object}	Problem
 //	@Failure		422			{object}	Problem
-//	@Failure		502			{object}	Problem	"it shows none"
 //	@Router			/trusted-certificates/retrieve [post]
 func (a *API) retrieveCertificate(c *call) (*formats.Response, error) {
 	remote := RemoteServer{Port: 443}
@@ -118,7 +117,7 @@ func (a *API) retrieveCertificate(c *call) (*formats.Response, error) {
 	case errors.Is(err, trust.ErrHint):
 		return nil, wrong("protocol", "must be https or smtp")
 	case err != nil:
-		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The server could not be asked for its certificate; the log says why", Err: err}
+		return nil, a.unreachable(c, "The server could not be asked for its certificate", err)
 	}
 	return reply(http.StatusOK, doc)
 }

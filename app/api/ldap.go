@@ -193,8 +193,7 @@ func (a *API) patchLDAPOrder(c *call) (*formats.Response, error) {
 //	@Failure		401	{object}	Problem
 //	@Failure		403	{object}	Problem
 //	@Failure		404	{object}	Problem
-//	@Failure		422	{object}	Problem	"settings that an import brought and that cannot work"
-//	@Failure		502	{object}	Problem	"it does not answer, or not as it should"
+//	@Failure		422	{object}	Problem	"it does not answer, or not as it should"
 //	@Router			/ldap-servers/{name}/check [post]
 func (a *API) checkLDAPServer(c *call) (*formats.Response, error) {
 	stored, err := a.Resources.LDAP.Server(c.Context(), c.key())
@@ -202,7 +201,7 @@ func (a *API) checkLDAPServer(c *call) (*formats.Response, error) {
 		err = a.Resources.LDAP.Check(c.Context(), stored)
 	}
 	if err != nil && access.KindOf(err) == 0 {
-		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The LDAP server could not be asked; the log says why", Err: err}
+		return nil, a.unreachable(c, "The LDAP server could not be asked", err)
 	}
 	return empty(), err
 }

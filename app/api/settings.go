@@ -218,7 +218,6 @@ type TestMail struct {
 //	@Failure		409	{object}	Problem	"mail is not set up"
 //	@Failure		415	{object}	Problem
 //	@Failure		422	{object}	Problem
-//	@Failure		502	{object}	Problem	"the mail server did not take it"
 //	@Router			/settings/email/test [post]
 func (a *API) testEmail(c *call) (*formats.Response, error) {
 	var to TestMail
@@ -233,7 +232,7 @@ func (a *API) testEmail(c *call) (*formats.Response, error) {
 	case errors.Is(err, mail.ErrNotSetUp):
 		return nil, formats.Errorf(formats.Denied, "Mail is not set up")
 	case err != nil:
-		return nil, &formats.Error{Kind: formats.BadGateway, Message: "The mail server did not take the mail; the log says why", Err: err}
+		return nil, a.unreachable(c, "The mail server did not take the mail", err)
 	}
 	return empty(), nil
 }
