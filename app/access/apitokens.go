@@ -89,6 +89,9 @@ func (snap *snapshot) limits(scope []string) *permission.Set {
 // CreateAPIToken makes an API token for a caller that signed in with something else, and gives its text, which is not kept. A user has
 // at most 50.
 func (s *Service) CreateAPIToken(ctx context.Context, subject *Subject, actor Actor, t APIToken) (Token, string, error) {
+	if subject.token != "" {
+		return Token{}, "", refuse(Refused, "An API token cannot get other credentials.")
+	}
 	if err := t.validate(s.opts.Now()); err != nil {
 		return Token{}, "", err
 	}

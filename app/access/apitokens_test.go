@@ -25,6 +25,9 @@ func TestAPITokensLeadToNoOtherCredentials(t *testing.T) {
 	if _, err := s.CreateToken(t.Context(), limited.Actor(""), Token{Domain: "NpmToken", Source: SourceLocal, User: UserAdmin}); KindOf(err) != Refused {
 		t.Errorf("a token of a token: %v", err)
 	}
+	if _, _, err := s.CreateAPIToken(t.Context(), limited, limited.Actor(""), APIToken{Name: "more"}); KindOf(err) != Refused {
+		t.Errorf("an API token of a token: %v", err)
+	}
 	if limited.MayAdminister("raw", "docs", 1<<2) || !limited.MayView("raw", "docs", 1<<1, "/a") {
 		t.Error("the scope is not what counts")
 	}

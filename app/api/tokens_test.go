@@ -30,6 +30,7 @@ func TestTokens(t *testing.T) {
 		{all, "POST", "roles", `{"id":"dev"}`, 201, nil},
 		{all, "GET", "audit?object=dev", "", 200, []string{`"token":"` + id}},
 		{all, "POST", "tokens", `{"name":"more"}`, 403, []string{"cannot make tokens"}},
+		{all, "PUT", "users/admin/password", `{"password":"taken over"}`, 403, []string{"cannot change"}},
 		{"admin:" + all, "GET", "roles/dev", "", 200, nil},
 		{"jane:" + all, "GET", "roles/dev", "", 401, nil},
 		{read, "GET", "roles/dev", "", 200, nil},
