@@ -3,10 +3,12 @@ package resource
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"entrepot/app/access"
+	"entrepot/formats"
 )
 
 // User is an account. Of a user of another source than the local one only the roles that are assigned here can be set.
@@ -95,6 +97,9 @@ func (r *Resources) Users() *Set[User] {
 // createUser makes a local user, or assigns roles to one of another source.
 func (r *Resources) createUser(ctx context.Context, actor access.Actor, u User) error {
 	if u.Source != access.SourceLocal {
+		if !slices.ContainsFunc(r.Access.Sources(), func(s access.Source) bool { return s.ID == u.Source }) {
+			return formats.FieldErrors{{Field: "source", Message: fmt.Sprintf("there is no source of users %q", u.Source)}}
+		}
 		return r.Access.AssignRoles(ctx, actor, u.Source, u.ID, u.Roles)
 	}
 	_, err := r.Access.CreateUser(ctx, actor, access.NewUser{

@@ -154,7 +154,9 @@ func (a *API) privilegeDescriptions() map[string]description {
 	for _, t := range access.PrivilegeTypes() {
 		body := taken[privilegeBody](privilegeMembers[t].model, privilegeMembers[t].without...)
 		all["POST "+path+"/"+string(t)] = description{tag: tagPrivileges, summary: "Create a privilege of type " + string(t), body: body}
-		all["PUT "+path+"/"+string(t)+"/{name}"] = description{tag: tagPrivileges, summary: "Change a privilege of type " + string(t), body: body}
+		all["PUT "+path+"/"+string(t)+"/{name}"] = description{
+			tag: tagPrivileges, summary: "Change a privilege of type " + string(t), body: body, refuses: []int{http.StatusConflict},
+		}
 		all["GET "+path+"/"+string(t)] = description{hidden: true} // a privilege that has the name of a type
 		all["DELETE "+path+"/"+string(t)] = description{hidden: true}
 	}

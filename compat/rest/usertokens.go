@@ -211,7 +211,7 @@ func describeUserTokens(all map[string]description) {
 		"PUT " + userTokensPath:    {summary: "Set how user tokens are treated", body: settings, reply: settings},
 		"DELETE " + userTokensPath: {summary: "End all user tokens"},
 		"GET " + userTokensPath + "/tokens": {
-			summary: "List user tokens", reply: literal("UserTokenPage", object{{"items", arrayOf(token)}}),
+			summary: "List user tokens", reply: literal("UserTokenPage", object{{"items", arrayOf(token)}}), refuses: []int{http.StatusUnprocessableEntity},
 			query: []parameter{
 				query("realm", "of the users"), query("userId", "of one user"), query("includeExpired", "true for those that have ended too"),
 				{Name: "skip", About: "how many to pass over", Type: "integer"}, {Name: "limit", About: "how many to list", Type: "integer"},
