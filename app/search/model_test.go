@@ -140,7 +140,7 @@ func (m *model) look(t *rapid.T, q Query) []string {
 			if ok, err := m.index.matches(t.Context(), &q, Hit{p, c}); err != nil {
 				t.Fatal(err)
 			} else if ok {
-				all = append(all, found{position{q.Sort.key(c), p.Repository, c.ID}, show(Hit{p, c})})
+				all = append(all, found{position{q.Sort.key(c.Coordinates), p.Repository, c.ID}, show(Hit{p, c})})
 			}
 		}
 	}

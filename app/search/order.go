@@ -31,7 +31,7 @@ func (s Sort) letter() string {
 }
 
 // key gives what a component's place in an order follows from: texts compare as components do.
-func (s Sort) key(c *catalog.Component) string {
+func (s Sort) key(c catalog.Coordinates) string {
 	group, name, version := clean(c.Group), clean(c.Name), versionKey(c.Version)
 	parts := []string{group, name, version}
 	switch s {

@@ -87,7 +87,7 @@ type limits struct {
 }
 
 func defaultLimits() limits {
-	return limits{examined: 200_000, sorted: 4_000, members: 20_000, set: 10_000, words: 5_000}
+	return limits{examined: 200_000, sorted: 3_000, members: 20_000, set: 10_000, words: 5_000}
 }
 
 // searching is a search under way.

@@ -65,16 +65,17 @@ func (s *searching) compare(a, b position) int {
 	return n
 }
 
+// sortedInMemory sorts by coordinates alone, and reads only the components that come to the page.
 func (s *searching) sortedInMemory(candidates []set) error {
 	type found struct {
-		hit Hit
-		at  position
+		place Place
+		at    position
 	}
 	var all []found
 	for i, p := range s.Places {
 		tree := s.catalog.Content(p.Content)
 		for _, id := range candidates[i] {
-			c, err := tree.ComponentByID(s.ctx, id)
+			c, err := tree.CoordinatesByID(s.ctx, id)
 			if errors.Is(err, catalog.ErrNotFound) {
 				if err := s.forget(s.ctx, p.Content, id); err != nil {
 					return err
@@ -85,13 +86,13 @@ func (s *searching) sortedInMemory(candidates []set) error {
 				return fmt.Errorf("search: %w", err)
 			}
 			if at := (position{s.Sort.key(c), p.Repository, id}); s.behind(at) {
-				all = append(all, found{Hit{p, c}, at})
+				all = append(all, found{p, at})
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b found) int { return s.compare(a.at, b.at) })
 	for _, f := range all {
-		if full, err := s.offer(f.hit, f.at); err != nil || full {
+		if full, err := s.offerID(f.place, f.at); err != nil || full {
 			return err
 		}
 	}

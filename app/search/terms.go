@@ -125,7 +125,7 @@ func cut(value string) string {
 
 // orderKeys gives the keys of a component in each order.
 func orderKeys(c *catalog.Component) []string {
-	return []string{ByGroup.key(c), ByName.key(c), ByVersion.key(c)}
+	return []string{ByGroup.key(c.Coordinates), ByName.key(c.Coordinates), ByVersion.key(c.Coordinates)}
 }
 
 // wild reports whether a value holds * or ?.

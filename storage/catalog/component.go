@@ -32,6 +32,20 @@ func (t *Content) ComponentByID(ctx context.Context, id uint64) (*Component, err
 	return t.componentOfNumber(ctx, &e)
 }
 
+// CoordinatesByID reads only the coordinates of the component behind a number, with one read instead of two. ErrNotFound when there is
+// none.
+func (t *Content) CoordinatesByID(ctx context.Context, id uint64) (Coordinates, error) {
+	e, err := t.catalog.get(ctx, t.parts.ids, numberSort(componentLetter, id))
+	if err != nil {
+		return Coordinates{}, fmt.Errorf("component %d: %w", id, err)
+	}
+	at, ok := parseCoordinates(string(e.Value))
+	if !ok {
+		return at, fmt.Errorf("component number %x: %w", e.Sort, errRecord)
+	}
+	return at, nil
+}
+
 func (t *Content) componentOfNumber(ctx context.Context, e *kv.Entry) (*Component, error) {
 	at, ok := parseCoordinates(string(e.Value))
 	if !ok {
