@@ -156,9 +156,10 @@ func (r *recovery) build(reason error) error {
 	switch {
 	case failed != nil:
 		r.opts.Logger.Error("no checkpoint is sound, trying the log alone", "error", failed)
+	case r.fresh:
 	case errors.Is(reason, errNoIndex): // of a young store nothing was ever written to tables
 		r.opts.Logger.Info("index of the records is built from the log")
-	case !r.fresh:
+	default:
 		r.opts.Logger.Warn("index of the records is rebuilt from the log", "reason", reason)
 	}
 	x, err := createIndex(r.path(indexName), &r.opts)
