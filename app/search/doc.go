@@ -6,7 +6,8 @@
 //
 // Each content tree has partitions of its own, so that one repository's size never slows a search in another one:
 //
-//	search/CONTENT/terms      FIELD 0 TERM 0 ID      one for each term of a component; ID is eight bytes, big-endian
+//	search/CONTENT/terms      FIELD 0 TERM 0 ID      one for each term of a component, with its coordinates if it is one of them; ID is
+//	                                                 eight bytes, big-endian
 //	search/CONTENT/order      ORDER 0 KEY 0 ID       three for each component: by group, by name, by version
 //	search/CONTENT/grams      GRAM 0 WORD            the words that hold three letters in a row, for patterns that begin with * or ?
 //	search/CONTENT/documents  ID                     the component's terms and keys, to remove them by

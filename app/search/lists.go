@@ -26,6 +26,8 @@ type posting struct {
 	ids       []uint64
 	room      int
 	last      bool // ids ends where the list ends
+	// told are the coordinates beside the IDs, as rows hold them; nil when nobody wants them.
+	told map[uint64]string
 }
 
 const (
@@ -58,6 +60,9 @@ func (l *posting) read(from uint64) error {
 		}
 		if _, id, ok := splitID(e.Sort); ok {
 			l.ids = append(l.ids, id)
+			if l.told != nil && len(e.Value) > 0 {
+				l.told[id] = string(e.Value)
+			}
 		}
 	}
 	l.last = len(l.ids) < l.room

@@ -98,6 +98,7 @@ type searching struct {
 	ways     [][]lookup
 	digests  []map[string]set // by content, one for each checksum asked for
 	after    position
+	told     []map[uint64]string // coordinates that the lists told, by place
 	page     Page
 	last     position // of the last hit of the page
 	examined int

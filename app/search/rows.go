@@ -99,7 +99,11 @@ func (x *Index) tryAdd(ctx context.Context, p partitions, c *catalog.Component, 
 		}
 	}
 	for _, term := range doc.Terms[old:] {
-		ops = append(ops, kv.Put(kv.Key{Partition: p.terms, Sort: withID(term, c.ID)}, nil))
+		var value []byte
+		if tells(term) {
+			value = []byte(told(c.Coordinates))
+		}
+		ops = append(ops, kv.Put(kv.Key{Partition: p.terms, Sort: withID(term, c.ID)}, value))
 	}
 	if err := x.store.Apply(ctx, ops...); err != nil {
 		return fmt.Errorf("search: write terms: %w", err)

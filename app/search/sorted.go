@@ -39,6 +39,7 @@ func (s *searching) gather() ([]set, bool, error) {
 		if err != nil || len(lists) == 0 {
 			return nil, false, err
 		}
+		s.listen(i, lists)
 		cutLists(lists, 0, func(id uint64, e error) bool {
 			if err = e; err == nil {
 				candidates[i] = append(candidates[i], id)
@@ -51,6 +52,28 @@ func (s *searching) gather() ([]set, bool, error) {
 		}
 	}
 	return candidates, true, nil
+}
+
+// listen has the first list that can tell them collect the coordinates of a place's candidates.
+func (s *searching) listen(place int, lists []list) {
+	if s.told == nil {
+		s.told = make([]map[uint64]string, len(s.Places))
+	}
+	for _, l := range lists {
+		if p, ok := l.(*posting); ok {
+			p.told = make(map[uint64]string)
+			s.told[place] = p.told
+			return
+		}
+	}
+}
+
+// coordinates gives those of a candidate; a read only when no list told them.
+func (s *searching) coordinates(place int, id uint64) (catalog.Coordinates, error) {
+	if c, ok := parseTold(s.told[place][id]); ok {
+		return c, nil
+	}
+	return s.catalog.Content(s.Places[place].Content).CoordinatesByID(s.ctx, id)
 }
 
 // behind reports whether a position is behind what the page before showed.
@@ -73,9 +96,8 @@ func (s *searching) sortedInMemory(candidates []set) error {
 	}
 	var all []found
 	for i, p := range s.Places {
-		tree := s.catalog.Content(p.Content)
 		for _, id := range candidates[i] {
-			c, err := tree.CoordinatesByID(s.ctx, id)
+			c, err := s.coordinates(i, id)
 			if errors.Is(err, catalog.ErrNotFound) {
 				if err := s.forget(s.ctx, p.Content, id); err != nil {
 					return err

@@ -123,6 +123,25 @@ func cut(value string) string {
 	return value[:maxTerm]
 }
 
+// tells reports whether the rows of a term tell coordinates too: those whose lists are long enough for sorting to cost reads.
+func tells(term string) bool {
+	return strings.HasPrefix(term, termGroup+"\x00") || strings.HasPrefix(term, termName+"\x00") || strings.HasPrefix(term, termVersion+"\x00") ||
+		strings.HasPrefix(term, termBase+"\x00")
+}
+
+// told gives coordinates as rows tell them, good for keys of orders.
+func told(c catalog.Coordinates) string {
+	return clean(c.Group) + "\x00" + clean(c.Name) + "\x00" + clean(c.Version)
+}
+
+func parseTold(text string) (c catalog.Coordinates, ok bool) {
+	parts := strings.Split(text, "\x00")
+	if len(parts) != 3 {
+		return c, false
+	}
+	return catalog.Coordinates{Group: parts[0], Name: parts[1], Version: parts[2]}, true
+}
+
 // orderKeys gives the keys of a component in each order.
 func orderKeys(c *catalog.Component) []string {
 	return []string{ByGroup.key(c.Coordinates), ByName.key(c.Coordinates), ByVersion.key(c.Coordinates)}
