@@ -86,10 +86,10 @@ func (c *Calls) readCapabilities(q *request) (any, error) {
 	return out, nil
 }
 
-// capabilityField is a property of a type as the old user interface draws it.
-type capabilityField struct {
+// formField is a field of a form as the old user interface draws it. What is nil is nothing that the form uses.
+type formField struct {
 	ID           string         `json:"id"`
-	Type         settings.Kind  `json:"type"`
+	Type         string         `json:"type"`
 	Label        string         `json:"label"`
 	Help         string         `json:"helpText"`
 	Required     bool           `json:"required"`
@@ -109,20 +109,20 @@ type capabilityField struct {
 
 func (c *Calls) readCapabilityTypes(*request) (any, error) {
 	type shown struct {
-		ID     string            `json:"id"`
-		Name   string            `json:"name"`
-		About  string            `json:"about"`
-		Fields []capabilityField `json:"formFields"`
+		ID     string      `json:"id"`
+		Name   string      `json:"name"`
+		About  string      `json:"about"`
+		Fields []formField `json:"formFields"`
 	}
 	var out []shown
 	for _, t := range settings.Types() {
-		one := shown{ID: t.ID, Name: t.Name, About: "<p>" + t.About + "</p>", Fields: []capabilityField{}}
+		one := shown{ID: t.ID, Name: t.Name, About: "<p>" + t.About + "</p>", Fields: []formField{}}
 		if t.Idle != "" {
 			one.About += "<p>" + t.Idle + ".</p>"
 		}
 		for _, f := range t.Fields {
-			field := capabilityField{
-				ID: f.ID, Type: f.Kind, Label: f.Label, Help: f.Help, Required: f.Required, Initial: some(f.Initial), Choices: some(f.Choices), Attributes: map[string]any{},
+			field := formField{
+				ID: f.ID, Type: string(f.Kind), Label: f.Label, Help: f.Help, Required: f.Required, Initial: some(f.Initial), Choices: some(f.Choices), Attributes: map[string]any{},
 			}
 			if len(f.Among) > 0 {
 				field.Attributes["options"] = f.Among

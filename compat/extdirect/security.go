@@ -144,38 +144,17 @@ func (c *Calls) privilegeReferences(q *request) (any, error) {
 	return out, nil
 }
 
-// field is a field of a form, in the layout of these calls. What is nil is nothing that these forms use.
-type field struct {
-	ID         string         `json:"id"`
-	Type       forms.Kind     `json:"type"`
-	Label      string         `json:"label"`
-	Help       string         `json:"helpText"`
-	Required   bool           `json:"required"`
-	Disabled   bool           `json:"disabled"`
-	ReadOnly   bool           `json:"readOnly"`
-	Pattern    *string        `json:"regexValidation"`
-	Initial    *string        `json:"initialValue"`
-	Attributes map[string]any `json:"attributes"`
-	Min        *string        `json:"minValue"`
-	Max        *string        `json:"maxValue"`
-	Choices    *string        `json:"storeApi"`
-	Filters    *string        `json:"storeFilters"`
-	IDs        *string        `json:"idMapping"`
-	Names      *string        `json:"nameMapping"`
-	Free       bool           `json:"allowAutocomplete"`
-}
-
 func privilegeTypes(*request) (any, error) {
 	type shown struct {
-		ID     string  `json:"id"`
-		Name   string  `json:"name"`
-		Fields []field `json:"formFields"`
+		ID     string      `json:"id"`
+		Name   string      `json:"name"`
+		Fields []formField `json:"formFields"`
 	}
 	out := []shown{}
 	for _, t := range forms.Privileges() {
-		fields := []field{}
+		fields := []formField{}
 		for _, f := range t.Fields {
-			one := field{ID: f.ID, Type: f.Kind, Label: f.Label, Help: f.Help, Required: true, Attributes: f.Attributes, Free: f.Free}
+			one := formField{ID: f.ID, Type: string(f.Kind), Label: f.Label, Help: f.Help, Required: true, Attributes: f.Attributes, Autocomplete: f.Free}
 			if f.Choices != "" {
 				one.Choices = &f.Choices
 			}

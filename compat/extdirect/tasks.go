@@ -89,18 +89,18 @@ var taskKinds = map[tasks.FieldKind]settings.Kind{
 
 func (c *Calls) taskTypes(*request) (any, error) {
 	type shown struct {
-		ID         string            `json:"id"`
-		Name       string            `json:"name"`
-		Exposed    bool              `json:"exposed"` // users can make tasks of it
-		Concurrent bool              `json:"concurrentRun"`
-		Fields     []capabilityField `json:"formFields"`
+		ID         string      `json:"id"`
+		Name       string      `json:"name"`
+		Exposed    bool        `json:"exposed"` // users can make tasks of it
+		Concurrent bool        `json:"concurrentRun"`
+		Fields     []formField `json:"formFields"`
 	}
 	out := []shown{}
 	for _, t := range c.Tasks.Types() {
-		one := shown{ID: names.TaskType(t.ID), Name: t.Name, Exposed: !t.Single, Concurrent: true, Fields: []capabilityField{}}
+		one := shown{ID: names.TaskType(t.ID), Name: t.Name, Exposed: !t.Single, Concurrent: true, Fields: []formField{}}
 		for _, f := range t.Fields {
-			field := capabilityField{
-				ID: names.TaskProperty(t.ID, f.ID), Type: taskKinds[f.Kind], Label: f.Label, Help: f.Help, Required: f.Required, Initial: some(f.Default), Attributes: map[string]any{},
+			field := formField{
+				ID: names.TaskProperty(t.ID, f.ID), Type: string(taskKinds[f.Kind]), Label: f.Label, Help: f.Help, Required: f.Required, Initial: some(f.Default), Attributes: map[string]any{},
 			}
 			switch f.Kind {
 			case tasks.Repository, tasks.Several:
