@@ -149,7 +149,7 @@ func TestAssignedRoles(t *testing.T) {
 		{SourceLDAP, "x", []string{"nope"}, "invalid: roles Unable to locate roleId: nope"},
 		{SourceLDAP, "Max", []string{"developers", "developers"}, "<nil>"}, {SourceLDAP, "lea", []string{"developers"}, "<nil>"}, {SourceLDAP, "LEA", nil, "<nil>"},
 	} {
-		if got := says(s.AssignRoles(t.Context(), System(), tt.source, tt.id, tt.roles)); got != tt.want {
+		if got := says(s.Assign(t.Context(), System(), User{Source: tt.source, ID: tt.id, Status: StatusActive, Roles: tt.roles})); got != tt.want {
 			t.Errorf("%s/%s %v: %s, want %s", tt.source, tt.id, tt.roles, got, tt.want)
 		}
 	}

@@ -46,14 +46,20 @@ func (s *Service) Login(ctx context.Context, c Credentials) (id string, subject 
 	if e.identity.realm == RealmAPIToken { // which ends, and may be narrower than its user
 		return "", nil, ErrBadCredentials
 	}
-	if id, err = s.newID(); err != nil {
+	return s.begin(snap, e.identity, e.subject)
+}
+
+// begin begins a session of a subject that an identity led to.
+func (s *Service) begin(snap *snapshot, identity Identity, subject *Subject) (string, *Subject, error) {
+	id, err := s.newID()
+	if err != nil {
 		return "", nil, err
 	}
-	sess := &session{id: id, identity: e.identity}
+	sess := &session{id: id, identity: identity}
 	sess.seen.Store(s.opts.Now().UnixNano())
 	s.sessions.add(sess, s.opts.Now())
-	subject = e.subject.within(id)
-	sess.last.Store(s.remember(e.identity, subject, snap))
+	subject = subject.within(id)
+	sess.last.Store(s.remember(identity, subject, snap))
 	return id, subject, nil
 }
 

@@ -269,23 +269,26 @@ func (s *Service) UpdateUser(ctx context.Context, actor Actor, u UserUpdate) err
 	})
 }
 
-// AssignRoles sets the roles that a user of another source has here; none forgets the user. Its directory is not asked, so that roles can
-// be given before it is set up, and taken from whom it does not know any more.
-func (s *Service) AssignRoles(ctx context.Context, actor Actor, source, id string, roles []string) error {
-	if source == SourceLocal || !s.hasSource(source) {
-		return refuse(NotFound, "Unable to locate source: %s", source)
+// Assign sets the status and roles that a user of another source has here; active without roles forgets the user. Its directory is not
+// asked, so that roles can be given before it is set up, and taken from whom it does not know any more.
+func (s *Service) Assign(ctx context.Context, actor Actor, u User) error {
+	if u.Source == SourceLocal || !s.hasSource(u.Source) {
+		return refuse(NotFound, "Unable to locate source: %s", u.Source)
 	}
-	if blank(id) || tooLong(id) || strings.ContainsRune(id, 0) {
+	if !fitID(u.ID) {
 		return unfit("userId", "is not the id of a user")
 	}
-	return s.change(ctx, audit.Event{Actor: actor, Action: "user.update", Object: id}, func(snap *snapshot) ([]kv.Op, error) {
-		if err := snap.checkUserRoles(roles); err != nil {
+	if !u.Status.known() {
+		return unfit("status", "is not a status")
+	}
+	return s.change(ctx, audit.Event{Actor: actor, Action: "user.update", Object: u.ID}, func(snap *snapshot) ([]kv.Op, error) {
+		if err := snap.checkUserRoles(u.Roles); err != nil {
 			return nil, err
 		}
-		if len(roles) == 0 {
-			return []kv.Op{kv.Delete(userKey(source, id))}, nil
+		if len(u.Roles) == 0 && u.Status == StatusActive {
+			return []kv.Op{kv.Delete(userKey(u.Source, u.ID))}, nil
 		}
-		return one(put(userKey(source, id), userRecord{ID: id, Source: source, Status: StatusActive, Roles: unique(roles)}))
+		return one(put(userKey(u.Source, u.ID), userRecord{ID: u.ID, Source: u.Source, Status: u.Status, Roles: unique(u.Roles)}))
 	})
 }
 

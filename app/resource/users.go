@@ -11,7 +11,7 @@ import (
 	"entrepot/formats"
 )
 
-// User is an account. Of a user of another source than the local one only the roles that are assigned here can be set.
+// User is an account. Of a user of another source than the local one only the status and the roles that are assigned here can be set.
 type User struct {
 	ID        string   `json:"id" example:"jane"`
 	Source    string   `json:"source" default:"default"` // of the user; "default" for those kept here
@@ -72,13 +72,13 @@ func (r *Resources) Users() *Set[User] {
 				return &SyntaxError{Field: "password", Message: "the password of a user that exists is set by PUT to its own address, ending in /password"}
 			}
 			if source != access.SourceLocal {
-				return r.Access.AssignRoles(ctx, actor, source, id, u.Roles)
+				return r.Access.Assign(ctx, actor, access.User{Source: source, ID: id, Status: access.Status(u.Status), Roles: u.Roles})
 			}
 			return r.Access.UpdateUser(ctx, actor, u.update())
 		},
 		Delete: func(ctx context.Context, actor access.Actor, key string) error {
 			if source, id := splitUser(key, r.Access.Sources()); source != access.SourceLocal {
-				return r.Access.AssignRoles(ctx, actor, source, id, nil)
+				return r.Access.Assign(ctx, actor, access.User{Source: source, ID: id, Status: access.StatusActive})
 			}
 			return r.Access.DeleteUser(ctx, actor, key)
 		},
@@ -100,7 +100,7 @@ func (r *Resources) createUser(ctx context.Context, actor access.Actor, u User) 
 		if !slices.ContainsFunc(r.Access.Sources(), func(s access.Source) bool { return s.ID == u.Source }) {
 			return formats.FieldErrors{{Field: "source", Message: fmt.Sprintf("there is no source of users %q", u.Source)}}
 		}
-		return r.Access.AssignRoles(ctx, actor, u.Source, u.ID, u.Roles)
+		return r.Access.Assign(ctx, actor, access.User{Source: u.Source, ID: u.ID, Status: access.Status(u.Status), Roles: u.Roles})
 	}
 	_, err := r.Access.CreateUser(ctx, actor, access.NewUser{
 		ID: u.ID, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Password: u.Password.or(""), Status: access.Status(u.Status), Roles: u.Roles,
