@@ -21,6 +21,7 @@ type home struct {
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
 	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionMail, sectionHTTP, sectionCertificates,
 }
 
 // homeOf gives the home of a section; records that nothing uses yet have one of their own.
@@ -66,12 +67,23 @@ func (p *Plan) homeOf(section string) home {
 		return p.capabilityHome()
 	case sectionScripts:
 		return p.scriptHome()
+	case sectionMail:
+		return p.mailHome()
+	case sectionHTTP:
+		return p.httpHome()
+	case sectionCertificates:
+		return p.certificateHome()
+	case sectionSystem:
+		return p.nodeHome()
 	}
 	return home{
 		func(ctx context.Context, name string) (any, error) { return p.recordState(ctx, section, name) },
 		func(ctx context.Context, name string) error { return p.target.Records.Delete(ctx, section, name) },
 	}
 }
+
+// errNeeded refuses to remove a setting that every server has.
+var errNeeded = errors.New("a server cannot be without it")
 
 // stateOf makes an absent thing nil.
 func stateOf[T any](v T, err error) (any, error) {
@@ -169,7 +181,7 @@ func (p *Plan) securityHome(actor access.Actor) home {
 		},
 		func(ctx context.Context, name string) error {
 			if name != settingDefaultRole {
-				return errors.New("a server cannot be without it")
+				return errNeeded
 			}
 			return service.SetDefaultRole(ctx, actor, "")
 		},

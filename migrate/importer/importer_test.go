@@ -147,7 +147,7 @@ func newOld() *old {
 		DefaultRole: "dev",
 	}
 	o.Records = []inventory.Record{{
-		Section: "email", Name: "1", Value: json.RawMessage(`{"host":"mail"}`), Secrets: map[string]repository.Secret{"password": "mail-secret"},
+		Section: "saml", Name: "1", Value: json.RawMessage(`{"host":"idp"}`), Secrets: map[string]repository.Secret{"password": "kept-secret"},
 	}}
 	days := int64(30)
 	o.Upkeep = inventory.Upkeep{
@@ -294,9 +294,9 @@ func TestImportEverything(t *testing.T) {
 	if layer == nil || layer.Kind != "BLOB" || !layer.BlobCreated.Equal(day.AddDate(0, 0, 1)) || layer.Uploader != "ann" || !layer.Created.Equal(day) {
 		t.Errorf("the layer is %+v", layer)
 	}
-	for e, err := range s.rows.Scan(t.Context(), "imported/email", kv.Range{}) {
+	for e, err := range s.rows.Scan(t.Context(), "imported/saml", kv.Range{}) {
 		must(t, err)
-		if bytes.Contains(e.Value, []byte("mail-secret")) {
+		if bytes.Contains(e.Value, []byte("kept-secret")) {
 			t.Error("a secret is stored in the clear")
 		}
 	}
@@ -319,7 +319,7 @@ func TestDelta(t *testing.T) {
 	must(t, s.Access.ImportUser(t.Context(), access.System(), access.ImportedUser{User: access.User{ID: "bob", Source: "LDAP", Status: access.StatusActive, Roles: []string{"changed-here"}}}))
 	from.Access.Users[0].Email = "ann@example.org"
 	from.Repositories[3].Upstream.Authentication.Password = "p-2"
-	from.Records[0].Secrets["password"] = "mail-secret-2"
+	from.Records[0].Secrets["password"] = "kept-secret-2"
 	from.put("files", "/a.txt", "second", 2)
 	from.put("files", "/new.txt", "new", 2)
 	for _, a := range from.assets {
@@ -381,7 +381,7 @@ func TestVerifyFinds(t *testing.T) {
 		"setting anonymous access":      func(o *old) { o.Access.Anonymous.Enabled = true },
 		"setting realms":                func(o *old) { o.Access.Realms = []string{access.RealmLocal} },
 		"setting default role":          func(o *old) { o.Access.DefaultRole = "other" },
-		"kept setting email/1":          func(o *old) { o.Records[0].Secrets["password"] = "other" },
+		"kept setting saml/1":           func(o *old) { o.Records[0].Secrets["password"] = "other" },
 		"asset files/new.txt":           func(o *old) { o.put("files", "/new.txt", "new", 1) },
 		"asset files/a.txt":             func(o *old) { o.put("files", "/a.txt", "newer", 2) },
 		"asset files/same.txt":          func(o *old) { o.put("files", "/same.txt", "FIRST", 1) },

@@ -11,9 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"entrepot/app/access"
+	"entrepot/app/mail"
+	"entrepot/app/outbound"
 	"entrepot/app/repository"
 	"entrepot/app/scripts"
 	"entrepot/app/settings"
+	"entrepot/app/trust"
 	"entrepot/formats"
 	"entrepot/migrate/importer"
 	"entrepot/migrate/inventory"
@@ -63,7 +66,7 @@ func TestDeletions(t *testing.T) {
 		"privileges priv":       func(o *old) { o.Access.Privileges = nil },
 		"content-selectors sel": func(o *old) { o.Access.Selectors = nil },
 		"security default-role": func(o *old) { o.Access.DefaultRole = "" },
-		"email 1":               func(o *old) { o.Records = nil },
+		"saml 1":                func(o *old) { o.Records = nil },
 		"blob-stores bucket":    func(o *old) { o.BlobStores = o.BlobStores[:1]; o.forget("far") },
 		"routing-rules block":   func(o *old) { o.RoutingRules = nil; o.Repositories[3].RoutingRule = "" },
 		"tokens NpmToken/default/ann/" + fmt.Sprint(day): func(o *old) { o.Access.Tokens = nil },
@@ -100,6 +103,65 @@ func TestSystemDeletions(t *testing.T) {
 	}
 	if all, err := s.System.Scripts.List(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("scripts left: %v, %v", all, err)
+	}
+}
+
+// certificate is one that nobody made for anything else.
+const certificate = `-----BEGIN CERTIFICATE-----
+MIIBNDCB56ADAgECAhQFw/0FddB9S2aqj968B6ZlTMHcHTAFBgMrZXAwDzENMAsG
+A1UEAwwEdGVzdDAgFw0yNjExMjEyMzI1MjFaGA8yMTI2MTAyODIzMjUyMVowDzEN
+MAsGA1UEAwwEdGVzdDAqMAUGAytlcAMhAGxEtgI2RsB3tB4o2FW0PeDf8PqJFTwg
+uqleNVo0ICn4o1MwUTAdBgNVHQ4EFgQUQ7cnqvs8eESxio0g7lCReXZPLgIwHwYD
+VR0jBBgwFoAUQ7cnqvs8eESxio0g7lCReXZPLgIwDwYDVR0TAQH/BAUwAwEB/zAF
+BgMrZXADQQB51hlxpcZyKg8QGOQa8PmQ2/wKf4//t1gJUm4yxRur1oIjGCSWYT/m
+u720UE3p5d7aYVe6GW0RYjYp9i5LgEQE
+-----END CERTIFICATE-----
+`
+
+// TestDeletionsOfServerSettings deletes what a server has one of, and a certificate, there; and again after they were changed here.
+func TestDeletionsOfServerSettings(t *testing.T) {
+	parsed, err := trust.Parse(certificate)
+	must(t, err)
+	proxy := &outbound.Proxy{Enabled: true, Host: "proxy.example.org", Port: 3128, Auth: &outbound.ProxyAuth{Enabled: true, Username: "u", Password: "p"}}
+	from := newOld()
+	from.System.HTTP = &outbound.Settings{UserAgentSuffix: "old", HTTP: proxy}
+	from.System.Mail = &mail.Settings{Enabled: true, Host: "mail.example.org", Port: 25, From: "old@example.org", Password: "geheim"}
+	from.System.Certificates = []inventory.Certificate{{Name: "alias", PEM: certificate, Added: day}}
+	gone := newOld()
+	for what, tt := range map[string]struct {
+		change func(s *server) // here, between the imports
+		want   []string
+	}{
+		"nothing": {func(*server) {}, []string{"email settings", "http settings", "certificates " + parsed.Fingerprint()}},
+		"passwords": {func(s *server) {
+			other, auth := *proxy, *proxy.Auth
+			auth.Password, other.Auth = "p2", &auth
+			must(t, s.System.Outbound.Set(t.Context(), outbound.Settings{UserAgentSuffix: "old", HTTP: &other}))
+			m := *from.System.Mail
+			m.Password = "other"
+			must(t, s.System.Mail.Set(t.Context(), m))
+			must(t, s.System.Trust.Delete(t.Context(), parsed.Fingerprint()))
+			_, err := s.System.Trust.Add(t.Context(), certificate)
+			must(t, err)
+		}, []string{"email settings: was changed here since", "http settings: was changed here since", "certificates " + parsed.Fingerprint() + ": was changed here since"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newServer(t)
+			s.bring(t, from)
+			tt.change(s)
+			plan, report := s.bring(t, gone)
+			if d := cmp.Diff(tt.want, lines(plan.Removals)); d != "" || report.Removed+int64(len(report.Stayed)) != 3 {
+				t.Errorf("%s\n%+v", d, report)
+			}
+			_, web := s.System.Outbound.Settings()
+			_, post, err := s.System.Mail.Settings(t.Context())
+			must(t, err)
+			trusted, err := s.System.Trust.List(t.Context())
+			must(t, err)
+			if stay := len(report.Stayed) == 3; web != stay || post != stay || len(trusted) == 1 != stay {
+				t.Errorf("here are HTTP settings %v, mail %v, certificates %d", web, post, len(trusted))
+			}
+		})
 	}
 }
 

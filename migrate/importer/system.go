@@ -117,16 +117,7 @@ func (p *Plan) system(s *inventory.System) []*setting {
 	if s.NodeID != "" {
 		add(sectionSystem, "node", s.NodeID, func(ctx context.Context) error { return target.Node.Adopt(ctx, s.NodeID) })
 	}
-	for _, c := range s.Certificates {
-		add(sectionCertificates, c.Name, c, func(ctx context.Context) error {
-			parsed, err := trust.Parse(c.PEM)
-			if err != nil {
-				return err
-			}
-			parsed.Added = c.Added
-			return target.Trust.Import(ctx, parsed)
-		})
-	}
+	all = append(all, p.certificates(s.Certificates)...)
 	if s.HTTP != nil {
 		added := add(sectionHTTP, "settings", s.HTTP, func(ctx context.Context) error { return target.Outbound.Set(ctx, *s.HTTP) })
 		for _, name := range []string{"http", "https"} {
@@ -153,6 +144,93 @@ func (p *Plan) system(s *inventory.System) []*setting {
 		added.why, added.kept = "listed and never run", true
 	}
 	return all
+}
+
+// certificates lists what is trusted, by fingerprint.
+func (p *Plan) certificates(trusted []inventory.Certificate) []*setting {
+	var all []*setting
+	for _, c := range trusted {
+		parsed, err := trust.Parse(c.PEM)
+		s := &setting{section: sectionCertificates, name: c.Name, content: c, write: func(ctx context.Context) error {
+			if err != nil {
+				return err
+			}
+			return p.target.System.Trust.Import(ctx, parsed)
+		}}
+		if err == nil {
+			parsed.Added = c.Added
+			s.name = parsed.Fingerprint()
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (p *Plan) certificateHome() home {
+	target := p.target.System.Trust
+	return home{
+		func(ctx context.Context, fingerprint string) (any, error) {
+			c, err := target.Get(ctx, fingerprint)
+			if errors.Is(err, trust.ErrNotFound) {
+				return nil, nil
+			}
+			return c.Added, err
+		},
+		target.Delete,
+	}
+}
+
+// httpHome knows the settings for talking to other servers with the passwords of proxies.
+func (p *Plan) httpHome() home {
+	target := p.target.System.Outbound
+	return home{
+		func(context.Context, string) (any, error) {
+			s, stored := target.Settings()
+			if !stored {
+				return nil, nil
+			}
+			return []any{s, hiddenIn(&inventory.System{HTTP: &s})}, nil
+		},
+		func(ctx context.Context, _ string) error { return target.Clear(ctx) },
+	}
+}
+
+// mailHome knows the settings of mail with their password.
+func (p *Plan) mailHome() home {
+	target := p.target.System.Mail
+	return home{
+		func(ctx context.Context, _ string) (any, error) {
+			s, stored, err := target.Settings(ctx)
+			if !stored {
+				return nil, err
+			}
+			return []any{s, hiddenIn(&inventory.System{Mail: &s})}, err
+		},
+		func(ctx context.Context, _ string) error { return target.Clear(ctx) },
+	}
+}
+
+// nodeHome knows the id that the server has from its next start on.
+func (p *Plan) nodeHome() home {
+	return home{
+		func(ctx context.Context, _ string) (any, error) {
+			id, err := p.target.System.Node.NextID(ctx)
+			if id == "" {
+				return nil, err
+			}
+			return id, err
+		},
+		func(context.Context, string) error { return errNeeded },
+	}
+}
+
+// hiddenIn gives the secrets of settings by name.
+func hiddenIn(s *inventory.System) map[string]string {
+	secrets := make(map[string]string)
+	for name, secret := range s.Secrets() {
+		secrets[name] = secret.Get()
+	}
+	return secrets
 }
 
 // capabilityHome knows capabilities with their secrets.
