@@ -151,8 +151,8 @@ type Source interface {
 type Rebuilder interface {
 	// Derived gives the paths of the documents that tell of a component, without their checksum files.
 	Derived(r Repository, c catalog.Component) []string
-	// Rebuild gives the document at a path and its checksum files, each with its Path, to be stored; none when nothing is left to
-	// tell of, then what is stored at Path is deleted.
+	// Rebuild gives the document at a path and its checksum files, each with its Path, to be stored, or, without a Body, to be deleted
+	// because nothing is left to tell of. None means that only the document itself is deleted.
 	Rebuild(ctx context.Context, r Repository, path string, src Source) ([]*Document, error)
 }
 

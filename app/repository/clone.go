@@ -109,6 +109,7 @@ func (e *Engine) publishClone(ctx context.Context, d Definition, unfinished kv.K
 	if err := e.apply(ctx, kv.PutNew(repositoryKey(d.Name), value), kv.Delete(unfinished)); err != nil {
 		return err
 	}
+	e.renewal.wake()
 	e.tell(ctx, actor, audit.Event{Action: "repository.clone", Object: d.Name, After: d})
 	return nil
 }
@@ -157,6 +158,19 @@ func (c *copying) run(ctx context.Context, progress func(done, total int64)) err
 		}
 		if !changed {
 			break
+		}
+	}
+	return c.stale(ctx)
+}
+
+// stale takes along what is still to be made anew.
+func (c *copying) stale(ctx context.Context) error {
+	for s, err := range c.from.AllStale(ctx) {
+		if err == nil {
+			err = c.to.MarkStale(ctx, []string{s.Path}, s.Create)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

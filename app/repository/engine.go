@@ -76,6 +76,7 @@ type Engine struct {
 	background background
 	drops      idSet // content trees being removed
 
+	renewal       renewal
 	calm          calm
 	digestsWanted chan struct{}
 }
@@ -104,6 +105,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.documents = newDocumentCache(opts.DocumentBytes)
 	e.answers = newAnswerCache()
 	e.digestsWanted = make(chan struct{}, 1)
+	e.renewal.open()
 	e.background.open()
 	if err := e.load(ctx); err != nil {
 		e.background.close()
@@ -111,6 +113,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.wakeDigests()
 	e.background.start(e.followDigests)
+	e.background.start(e.keepRenewing)
 	return e, nil
 }
 

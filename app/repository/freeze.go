@@ -62,6 +62,7 @@ func (e *Engine) Release(ctx context.Context) (bool, error) {
 	}
 	e.frozen.Store(nil)
 	e.opts.Catalog.Hold(false)
+	e.renewal.wake()
 	e.tell(ctx, "", audit.Event{Action: "read-only.end", Object: "server"})
 	return true, nil
 }

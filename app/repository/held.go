@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 
 	"entrepot/storage/catalog"
 )
@@ -49,8 +48,11 @@ func (e *Engine) RemoveRestored(ctx context.Context, repository, origin string, 
 		if err == nil && a.Origin != origin {
 			continue
 		}
+		var stale derived
 		if err == nil {
-			err = r.content.DeleteIf(ctx, path, a.Version)
+			if stale, err = e.ownDocuments(ctx, r, a, origin); err == nil {
+				err = r.content.Remove(ctx, path, catalog.RemoveOptions{Version: a.Version, Stale: stale})
+			}
 		}
 		switch {
 		case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrConflict):
@@ -59,18 +61,28 @@ func (e *Engine) RemoveRestored(ctx context.Context, repository, origin string, 
 			return removed, err
 		}
 		removed++
-		if a.Component == nil {
-			continue
-		}
-		if _, err := r.content.Component(ctx, *a.Component); errors.Is(err, catalog.ErrNotFound) {
-			told.add(r, &catalog.Component{Coordinates: *a.Component})
+		told = append(told, stale...)
+	}
+	return removed, e.renewDocuments(ctx, r, told)
+}
+
+// ownDocuments gives those documents that tell of an asset and were made here: what came from the server that the asset is from is
+// brought up to date from there.
+func (e *Engine) ownDocuments(ctx context.Context, r *repo, a *catalog.Asset, origin string) (derived, error) {
+	if a.Component == nil {
+		return nil, nil
+	}
+	var own derived
+	for _, path := range (&derived{}).add(r, &catalog.Component{Coordinates: *a.Component}) {
+		doc, err := r.content.Asset(ctx, path)
+		switch {
+		case err == nil && doc.Origin != origin:
+			own = append(own, path)
+		case err != nil && !errors.Is(err, catalog.ErrNotFound):
+			return nil, err
 		}
 	}
-	own := slices.DeleteFunc(told, func(path string) bool {
-		a, err := r.content.Asset(ctx, path)
-		return err != nil || a.Origin == origin // what came from there is brought up to date from there
-	})
-	return removed, e.rebuildAll(ctx, r, own, false)
+	return own, nil
 }
 
 // HeldComponent gives a component of a repository; nil when there is none.

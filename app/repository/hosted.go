@@ -14,6 +14,7 @@ func (e *Engine) readHosted(ctx context.Context, x *exchange) (*formats.Response
 	if x.item.Route == formats.RouteListing && x.get {
 		return e.readIndex(ctx, x)
 	}
+	e.renewRead(ctx, x)
 	a, err := x.content.Asset(ctx, x.item.Path)
 	if err == nil {
 		return e.respondAsset(x, a)

@@ -37,9 +37,9 @@ func (p *Pruner) Remove(ctx context.Context, c *catalog.Component, assets []*cat
 	if same, err := unchanged(ctx, r.content, c.Coordinates, assets); err != nil || !same {
 		return false, err
 	}
-	p.told.add(r, c)
+	stale := p.told.add(r, c)
 	for _, a := range assets {
-		err := r.content.DeleteIf(ctx, a.Path, a.Version)
+		err := r.content.Remove(ctx, a.Path, catalog.RemoveOptions{Version: a.Version, Stale: stale})
 		switch {
 		case errors.Is(err, catalog.ErrConflict):
 			return false, nil
@@ -76,7 +76,7 @@ func (p *Pruner) Flush(ctx context.Context) error {
 	}
 	told := p.told
 	p.told = nil
-	return p.engine.rebuildAll(ctx, r, told, false)
+	return p.engine.renewDocuments(ctx, r, told)
 }
 
 // RebuildDocuments makes the documents anew that tell of components of a hosted repository, and tells how many. wanted is asked about each
@@ -154,7 +154,7 @@ func (b *rebuilding) flush(ctx context.Context) error {
 		return err
 	}
 	b.made += int64(len(paths))
-	return b.engine.rebuildAll(ctx, b.repo, paths, true)
+	return b.engine.makeDocuments(ctx, b.repo, paths)
 }
 
 // CleanupUsers gives the names of the repositories that a cleanup policy is assigned to.

@@ -3,7 +3,6 @@ package repository
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
@@ -82,86 +81,17 @@ func (e *Engine) RemoveComponents(ctx context.Context, repository string, compon
 	}
 	var told derived
 	for _, c := range components {
+		stale := told.add(r, c)
 		for a, err := range r.content.ComponentAssets(ctx, c.Coordinates) {
 			if err != nil {
 				return err
 			}
-			if err := r.content.Delete(ctx, a.Path); err != nil && !errors.Is(err, catalog.ErrNotFound) {
+			if err := r.content.Remove(ctx, a.Path, catalog.RemoveOptions{Stale: stale}); err != nil && !errors.Is(err, catalog.ErrNotFound) {
 				return err
 			}
 		}
-		told.add(r, c)
 	}
-	return e.rebuildAll(ctx, r, told, false)
-}
-
-// derived are the paths of documents of a hosted repository that tell of components.
-type derived []string
-
-func (d *derived) add(r *repo, c *catalog.Component) {
-	if rebuilder, ok := r.format.(formats.Rebuilder); ok && r.def.Kind == formats.Hosted {
-		*d = append(*d, rebuilder.Derived(r.view, *c)...)
-	}
-}
-
-// rebuildAll makes documents anew, each once. Those that are not stored are made only with create.
-func (e *Engine) rebuildAll(ctx context.Context, r *repo, paths derived, create bool) error {
-	rebuilder, ok := r.format.(formats.Rebuilder)
-	if !ok {
-		return nil
-	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		_, err := r.content.Asset(ctx, path)
-		if errors.Is(err, catalog.ErrNotFound) && !create {
-			continue
-		}
-		if err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			return err
-		}
-		if err := e.rebuild(ctx, r, rebuilder, path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rebuild makes one document and its checksum files anew, or removes it when there is nothing left to tell of.
-func (e *Engine) rebuild(ctx context.Context, r *repo, rebuilder formats.Rebuilder, path string) error {
-	docs, err := rebuilder.Rebuild(ctx, r.view, path, e.source(r))
-	if err != nil {
-		return err
-	}
-	if len(docs) == 0 {
-		if err := r.content.Delete(ctx, path); err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			return err
-		}
-		return nil
-	}
-	for _, doc := range docs {
-		if err := e.storeDocument(ctx, r, doc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// storeDocument stores what the server made itself, past the write policy.
-func (e *Engine) storeDocument(ctx context.Context, r *repo, doc *formats.Document) error {
-	item := r.format.Classify(r.view, doc.Path)
-	if doc.ContentType != "" {
-		item.ContentType = doc.ContentType
-	}
-	w, err := e.newBlob(ctx, r, writeOptions(&item, int64(len(doc.Body))))
-	if err != nil {
-		return err
-	}
-	defer w.Discard()
-	if _, err := w.Write(doc.Body); err != nil {
-		return err
-	}
-	_, err = e.commit(ctx, w, incoming{repo: r, item: item, uploader: "system"})
-	return err
+	return e.renewDocuments(ctx, r, told)
 }
 
 // RebuildIndex makes everything derived from a repository's content anew the next time it is asked for. It is a refusal of kind

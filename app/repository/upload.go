@@ -137,7 +137,10 @@ func (u *Upload) Store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var told derived
+	told, err := u.announce(ctx, items)
+	if err != nil {
+		return storageRefusal(err)
+	}
 	for i, target := range targets {
 		if err := u.store(ctx, items[i], target); err != nil {
 			return storageRefusal(err)
@@ -147,7 +150,19 @@ func (u *Upload) Store(ctx context.Context) error {
 			return storageRefusal(err)
 		}
 	}
-	return storageRefusal(u.engine.rebuildAll(ctx, u.repo, told, true))
+	return storageRefusal(u.engine.makeDocuments(ctx, u.repo, told))
+}
+
+// announce notes, before anything is stored, which documents are going to tell of the components, as far as the paths say: they are
+// made also when the server is killed in between.
+func (u *Upload) announce(ctx context.Context, items []formats.Item) (told derived, err error) {
+	for i := range items {
+		if c := items[i].Component; c != nil {
+			told.add(u.repo, &catalog.Component{Coordinates: *c, Kind: items[i].ComponentKind, Attributes: items[i].ComponentAttributes})
+		}
+	}
+	told = told.each()
+	return told, u.content.MarkStale(ctx, told, true)
 }
 
 // Stored gives the paths of the files that Store has stored, in their order.

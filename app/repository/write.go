@@ -215,6 +215,7 @@ type incoming struct {
 	upstream  *catalog.Upstream
 	condition catalog.PutCondition
 	version   uint64 // with catalog.PutIfVersion
+	settles   catalog.Stale
 }
 
 // commit verifies a spooled body, makes it durable and records it. The error matches catalog.ErrConflict when the condition does
@@ -255,6 +256,7 @@ func (e *Engine) commit(ctx context.Context, w *blob.Writer, in incoming) (*cata
 	}
 	options := catalog.PutOptions{
 		If: in.condition, ComponentKind: in.item.ComponentKind, ComponentAttributes: in.item.ComponentAttributes,
+		Settles: in.settles,
 	}
 	if err := in.content.Put(ctx, a, options); err != nil {
 		return nil, err

@@ -119,7 +119,7 @@ func testRebuild(t *testing.T, s *suite) {
 	shelf := NewShelf(t, s.Format, r)
 	for _, path := range s.paths {
 		docs, err := rebuilder.Rebuild(context.Background(), r, path, shelf)
-		if err != nil || len(docs) > 0 {
+		if err != nil || slices.ContainsFunc(docs, func(d *formats.Document) bool { return d.Body != nil }) {
 			t.Errorf("%q of an empty repository: %d documents, %v", path, len(docs), err)
 		}
 	}

@@ -39,7 +39,8 @@ func (f *Format) Derived(r formats.Repository, c catalog.Component) []string {
 	return paths
 }
 
-// Rebuild implements formats.Rebuilder: the metadata at a path, as far as the stored components tell, and all its checksum files.
+// Rebuild implements formats.Rebuilder: the metadata at a path, as far as the stored components tell, and all its checksum files. The last
+// one leaves no checksum file behind, which the next deployment would be compared with.
 func (f *Format) Rebuild(ctx context.Context, _ formats.Repository, path string, src formats.Source) ([]*formats.Document, error) {
 	folder, name := cutLast(strings.TrimPrefix(path, "/"))
 	if name != metadataName || folder == "" {
@@ -57,16 +58,19 @@ func (f *Format) Rebuild(ctx context.Context, _ formats.Repository, path string,
 	if err != nil {
 		return nil, fmt.Errorf("maven2: rebuild %s: %w", path, err)
 	}
+	docs := []*formats.Document{{Path: path, ContentType: xmlType}}
 	if !told {
-		return nil, nil
+		for _, algorithm := range checksums {
+			docs = append(docs, &formats.Document{Path: path + "." + algorithm})
+		}
+		return docs, nil
 	}
 	if m.group != "" {
 		m.lastUpdated = f.now().UTC().Format("20060102150405")
 	}
-	body := m.render()
-	docs := []*formats.Document{{Path: path, Body: body, ContentType: xmlType}}
+	docs[0].Body = m.render()
 	for _, algorithm := range checksums {
-		docs = append(docs, checksumOf(path+"."+algorithm, algorithm, body))
+		docs = append(docs, checksumOf(path+"."+algorithm, algorithm, docs[0].Body))
 	}
 	return docs, nil
 }

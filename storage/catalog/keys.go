@@ -51,18 +51,19 @@ type partitions struct {
 	feed       string // changes by sequence
 	usage      string // counters
 	deferred   string // assets that are not whole yet
+	stale      string // documents that have to be made anew
 }
 
 func newPartitions(content string) partitions {
 	base := "cat/t/" + content
 	return partitions{
 		assets: base + "/a", components: base + "/c", members: base + "/m", ids: base + "/i", feed: base + "/f", usage: base + "/u",
-		deferred: base + "/d",
+		deferred: base + "/d", stale: base + "/s",
 	}
 }
 
 func (p *partitions) all() []string {
-	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage, p.deferred}
+	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage, p.deferred, p.stale}
 }
 
 const (

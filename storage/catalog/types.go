@@ -145,6 +145,14 @@ type PutOptions struct {
 	// ComponentCreated and ComponentUpdated are the dates that another server gave the component: the earlier creation and the later
 	// update count. Zero means that the component is made or changed now.
 	ComponentCreated, ComponentUpdated time.Time
+	// Settles is the request to make a document anew that this write fulfils. One that came after it stays.
+	Settles Stale
+}
+
+// RemoveOptions tune one Remove. The zero value removes the asset whatever its version.
+type RemoveOptions struct {
+	Version uint64   // 0 means any
+	Stale   []string // paths of at most 16 documents that tell of the asset and have to be made anew
 }
 
 // ComponentQuery selects components, in the bytewise order of group, name, version. The zero value selects all.

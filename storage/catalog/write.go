@@ -51,11 +51,19 @@ func (t *Content) Delete(ctx context.Context, path string) error { return t.Dele
 
 // DeleteIf is Delete, but only while the record still has a version, else ErrConflict. Version 0 means any.
 func (t *Content) DeleteIf(ctx context.Context, path string, version uint64) error {
-	err := t.write(ctx, path, func(w *write, old *Asset) error {
+	return t.Remove(ctx, path, RemoveOptions{Version: version})
+}
+
+// Remove is Delete with options. ErrConflict when the record has another version.
+func (t *Content) Remove(ctx context.Context, path string, o RemoveOptions) error {
+	if len(o.Stale) > maxStale {
+		return fmt.Errorf("%w: %d stale documents", ErrInvalid, len(o.Stale))
+	}
+	err := t.attempt(&write{t: t, ctx: ctx, stale: o.Stale}, path, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
-		case version != 0 && version != old.Version:
+		case o.Version != 0 && o.Version != old.Version:
 			return ErrConflict
 		}
 		w.old, w.opts, w.now = old, &PutOptions{}, t.catalog.opts.Now()
@@ -206,6 +214,7 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
+	stale     []string    // documents that tell of what is removed
 	fresh     bool        // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
 	whole     bool        // a deferred asset becomes whole
 	sameBytes bool        // only digests are added, or the place of the blob changes
@@ -245,6 +254,9 @@ func (w *write) commit() error {
 			return err
 		}
 		w.feedOp()
+	}
+	if err := w.staleOps(); err != nil {
+		return err
 	}
 	return w.t.catalog.store.Apply(w.ctx, w.ops...)
 }
