@@ -163,14 +163,14 @@ func (s *Service) tokenSignIn(ctx context.Context, c *Credentials) (*Identity, e
 	if err != nil {
 		return nil, err
 	}
-	id.realm, id.scope, id.until = RealmAPIToken, record.Scope, record.Expires
+	id.realm, id.scope, id.Until = RealmAPIToken, record.Scope, record.Expires
 	return &id, nil
 }
 
 // before gives the earlier of a moment and the end of what the identity rests on.
 func (id *Identity) before(t time.Time) time.Time {
-	if !id.until.IsZero() && id.until.Before(t) {
-		return id.until
+	if !id.Until.IsZero() && id.Until.Before(t) {
+		return id.Until
 	}
 	return t
 }

@@ -55,14 +55,14 @@ var ErrNotMine = errors.New("access: credentials of another realm")
 type Identity struct {
 	UserID string
 	Source string
-	Groups []string // roles that the source itself gives; those without a local role of the same id mean nothing
+	Groups []string  // roles that the source itself gives; those without a local role of the same id mean nothing
+	Until  time.Time // when the credentials end by themselves; zero: never
 
 	realm string
-	epoch string    // of the realm when it was asked
-	stamp string    // what must not change for the identity to hold: of a local user's password, or the digest of a token
-	token string    // domain of the token that was shown
-	scope []string  // of an API token
-	until time.Time // when the credentials end by themselves; zero: never
+	epoch string   // of the realm when it was asked
+	stamp string   // what must not change for the identity to hold: of a local user's password, or the digest of a token
+	token string   // domain of the token that was shown
+	scope []string // of an API token
 }
 
 // Source is where users come from.

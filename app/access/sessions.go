@@ -108,7 +108,7 @@ func (s *Service) resume(ctx context.Context, snap *snapshot, id string) (*Subje
 
 // remember gives what a session keeps of a verified identity, and for how long when a directory may come to say otherwise.
 func (s *Service) remember(id Identity, subject *Subject, snap *snapshot) *signedIn {
-	e := &signedIn{identity: id, subject: subject, snap: snap, expires: id.until}
+	e := &signedIn{identity: id, subject: subject, snap: snap, expires: id.Until}
 	if r, ok := s.realmOf(id.Source); ok && r.Directory != nil {
 		e.expires = id.before(s.opts.Now().Add(r.CacheFor))
 	}

@@ -198,5 +198,5 @@ func (r tokenRealm) Authenticate(ctx context.Context, c Credentials) (Identity, 
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: record.User, Source: record.Source, Groups: groups, token: digest, until: record.Expires}, nil
+	return Identity{UserID: record.User, Source: record.Source, Groups: groups, token: digest, Until: record.Expires}, nil
 }

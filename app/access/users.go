@@ -14,10 +14,11 @@ import (
 
 // The sources of users. Only the records and passwords of SourceLocal are kept here.
 const (
-	SourceLocal = "default"
-	SourceLDAP  = "LDAP"
-	SourceSAML  = "SAML"
-	SourceCrowd = "Crowd"
+	SourceLocal  = "default"
+	SourceLDAP   = "LDAP"
+	SourceSAML   = "SAML"
+	SourceOAuth2 = "OAuth2"
+	SourceCrowd  = "Crowd"
 )
 
 // Status says whether a user may sign in.

@@ -341,7 +341,7 @@ func (c *Client) send(ctx context.Context, target *url.URL, r Request, authoriza
 	if method == "" {
 		method = http.MethodGet
 	}
-	ctx = context.WithValue(ctx, schemeKey{}, target.Scheme)
+	ctx = WithScheme(ctx, target.Scheme)
 	req := (&http.Request{Method: method, URL: target, Host: target.Host, Header: make(http.Header), Body: nothing{}}).WithContext(ctx)
 	for name, values := range r.Header {
 		req.Header[name] = values
@@ -354,6 +354,11 @@ func (c *Client) send(ctx context.Context, target *url.URL, r Request, authoriza
 }
 
 type schemeKey struct{}
+
+// WithScheme gives a context that tells Options.Dial for what a connection is opened.
+func WithScheme(ctx context.Context, scheme string) context.Context {
+	return context.WithValue(ctx, schemeKey{}, scheme)
+}
 
 // SchemeOf gives the scheme of the URL that a connection is opened for, from the context that Options.Dial gets; "" elsewhere.
 func SchemeOf(ctx context.Context) string {
