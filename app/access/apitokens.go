@@ -89,8 +89,8 @@ func (snap *snapshot) limits(scope []string) *permission.Set {
 // CreateAPIToken makes an API token for a caller that signed in with something else, and gives its text, which is not kept. A user has
 // at most 50.
 func (s *Service) CreateAPIToken(ctx context.Context, subject *Subject, actor Actor, t APIToken) (Token, string, error) {
-	if subject.token != "" {
-		return Token{}, "", refuse(Refused, "An API token cannot get other credentials.")
+	if err := withheld(subject.token); err != nil {
+		return Token{}, "", err
 	}
 	if err := t.validate(s.opts.Now()); err != nil {
 		return Token{}, "", err
@@ -173,6 +173,14 @@ func (id *Identity) before(t time.Time) time.Time {
 		return id.Until
 	}
 	return t
+}
+
+// withheld is an error for who showed an API token: it ends and may be narrower than its user, so it gives no passwords, tokens or tickets.
+func withheld(token string) error {
+	if token != "" {
+		return refuse(Withheld, "An API token cannot get other credentials.")
+	}
+	return nil
 }
 
 // TokenID names the API token that the caller showed, "" for none. Who showed one cannot get other credentials with it.

@@ -22,11 +22,17 @@ func TestAPITokensLeadToNoOtherCredentials(t *testing.T) {
 	if limited.TokenID() == "" || limited.Realm() != RealmAPIToken {
 		t.Fatalf("signed in as %+v", limited)
 	}
-	if _, err := s.CreateToken(t.Context(), limited.Actor(""), Token{Domain: "NpmToken", Source: SourceLocal, User: UserAdmin}); KindOf(err) != Refused {
+	if _, err := s.CreateToken(t.Context(), limited.Actor(""), Token{Domain: "NpmToken", Source: SourceLocal, User: UserAdmin}); KindOf(err) != Withheld {
 		t.Errorf("a token of a token: %v", err)
 	}
-	if _, _, err := s.CreateAPIToken(t.Context(), limited, limited.Actor(""), APIToken{Name: "more"}); KindOf(err) != Refused {
+	if _, _, err := s.CreateAPIToken(t.Context(), limited, limited.Actor(""), APIToken{Name: "more"}); KindOf(err) != Withheld {
 		t.Errorf("an API token of a token: %v", err)
+	}
+	if _, _, err := s.CreateUserToken(t.Context(), limited.Actor(""), SourceLocal, UserAdmin); KindOf(err) != Withheld {
+		t.Errorf("a user token of a token: %v", err)
+	}
+	if err := s.ChangePassword(t.Context(), limited.Actor(""), PasswordChange{UserID: UserAdmin, Password: "taken over"}); KindOf(err) != Withheld {
+		t.Errorf("a password of a token: %v", err)
 	}
 	if limited.MayAdminister("raw", "docs", 1<<2) || !limited.MayView("raw", "docs", 1<<1, "/a") {
 		t.Error("the scope is not what counts")

@@ -42,6 +42,7 @@ const (
 	Exists                   // what it would make exists
 	ReadOnly                 // what it would change is built in
 	InUse                    // what it would delete is needed
+	Withheld                 // the caller's credentials are not good enough for it, whatever they may do
 )
 
 // Error is a request that broke a rule. Message is the sentence for the client, in the words old clients know.

@@ -46,8 +46,8 @@ func tokenDigest(domain, secret string) string {
 
 // CreateToken makes a token for a user and gives its text, without the domain that some clients put before it.
 func (s *Service) CreateToken(ctx context.Context, actor Actor, t Token) (string, error) {
-	if actor.Token != "" {
-		return "", refuse(Refused, "An API token cannot get other credentials.")
+	if err := withheld(actor.Token); err != nil {
+		return "", err
 	}
 	secret, err := s.newID()
 	if err != nil {

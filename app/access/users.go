@@ -345,6 +345,9 @@ type PasswordChange struct {
 
 // ChangePassword sets a local user's password and ends the user's sessions. A user who had to change it becomes active.
 func (s *Service) ChangePassword(ctx context.Context, actor Actor, p PasswordChange) error {
+	if err := withheld(actor.Token); err != nil {
+		return err
+	}
 	if blank(p.Password) {
 		return refuse(Refused, "Password must be supplied.")
 	}

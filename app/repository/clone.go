@@ -78,7 +78,7 @@ func (e *Engine) planClone(c Cloning) (*repo, Definition, error) {
 		return nil, Definition{}, errRepositoryNotFound()
 	}
 	d := source.def
-	d.Name, d.Content, d.Token = c.Name, "", ""
+	d.Name, d.Content, d.Token, d.HealthCheck = c.Name, "", "", false
 	if c.Snapshot {
 		if d.Kind == formats.Proxy {
 			return nil, d, formats.Errorf(formats.Invalid, "%s is a proxy without content of its own: take snapshots of its members", source.def.Name)

@@ -28,6 +28,9 @@ type Definition struct {
 	Members       []string      `json:"members,omitempty"`      // proxy, in order
 	WriteMember   string        `json:"writeMember,omitempty"`  // proxy: member that takes writes, "" for none
 	Replication   *Replication  `json:"replication,omitempty"`  // cache: kept for the settings' sake
+	// HealthCheck is whether the content of a cache is to be examined. Nothing here does; it is kept for what may. Updates leave it, see
+	// SetHealthCheck.
+	HealthCheck bool `json:"healthCheck,omitempty"`
 
 	// Content is the id of the catalog tree that holds the repository's assets. The engine sets it.
 	Content string `json:"content"`

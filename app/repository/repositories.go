@@ -118,12 +118,35 @@ func (e *Engine) Update(ctx context.Context, d Definition, actor string) error {
 	if err := e.writable(); err != nil {
 		return err
 	}
-	d.Content, d.Token = before.def.Content, before.def.Token
+	d.Content, d.Token, d.HealthCheck = before.def.Content, before.def.Token, before.def.HealthCheck
 	if err := e.replace(ctx, before, d); err != nil {
 		return err
 	}
 	e.tell(ctx, actor, audit.Event{Action: "repository.update", Object: d.Name, Before: before.def, After: d})
 	e.log.Info("repository changed", "repository", d.Name, "user", actor)
+	return nil
+}
+
+// SetHealthCheck says whether the content of a cache is to be examined.
+func (e *Engine) SetHealthCheck(ctx context.Context, name string, on bool, actor string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.state.Load().find(name)
+	if before == nil {
+		return errRepositoryNotFound()
+	}
+	d := before.def
+	if d.Kind != formats.Cache {
+		return formats.Errorf(formats.Invalid, "%s is no cache", d.Name)
+	}
+	if err := e.writable(); err != nil || d.HealthCheck == on {
+		return err
+	}
+	d.HealthCheck = on
+	if err := e.replace(ctx, before, d); err != nil {
+		return err
+	}
+	e.tell(ctx, actor, audit.Event{Action: "repository.healthcheck", Object: d.Name, Before: before.def, After: d})
 	return nil
 }
 

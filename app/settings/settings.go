@@ -67,6 +67,7 @@ type Effect struct {
 	BaseURL          string // without a slash at the end
 	DefaultRole      string
 	LegacyURLs       bool
+	HealthChecks     bool
 	DownloadInterval time.Duration
 }
 
@@ -119,6 +120,8 @@ func (s *Settings) sum(ctx context.Context) (Effect, error) {
 			e.DefaultRole = c.Properties["role"]
 		case TypeLegacyURLs:
 			e.LegacyURLs = true
+		case TypeHealthCheck:
+			e.HealthChecks = true
 		case TypeStorage:
 			if hours, err := strconv.Atoi(c.Properties["lastDownloadedInterval"]); err == nil && hours > 0 && hours <= maxNumber {
 				e.DownloadInterval = time.Duration(hours) * time.Hour

@@ -15,6 +15,8 @@ const (
 	TypeBaseURL = "baseurl"
 	// TypeDefaultRole has the role of every signed-in user in its property "role", for when the realm DefaultRole is active.
 	TypeDefaultRole = "defaultrole"
+	// TypeHealthCheck lets the content of caches be chosen for examination. Nothing examines it here.
+	TypeHealthCheck = "healthcheck"
 	// TypeLegacyURLs switches the URLs of Nexus 2 on.
 	TypeLegacyURLs = "LegacyUrlCapability"
 	// TypeStorage has the hours between two downloads of an asset that are recorded in its property "lastDownloadedInterval".
@@ -134,7 +136,7 @@ var types = []Type{
 			{ID: "overrideUrl", Label: "Override URL", Help: "Where the content comes from", Kind: Text},
 			{ID: "alwaysRemote", Label: "Always Remote", Help: "Whether it is asked for each time", Kind: Checkbox},
 		}},
-	{ID: "healthcheck", Name: "Health Check: Configuration", Category: "Core", About: "Has the content of caches examined.", Idle: idleService, Fields: []Field{
+	{ID: TypeHealthCheck, Name: "Health Check: Configuration", Category: "Core", About: "Has the content of caches examined.", Idle: idleService, Fields: []Field{
 		{ID: "configuredForAll", Label: "Configured For All", Help: "Whether it is on for every cache", Kind: Checkbox},
 		{ID: "useTrustStore", Label: "Use Trust Store", Help: "Whether certificates of the trust store count", Kind: Checkbox},
 	}},

@@ -115,19 +115,25 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // spellings are all paths of an operation: its own, what it was called before it left beta, and both with a slash at the end.
 func spellings(op operation) []string {
 	paths := []string{op.path, op.path + "/"}
-	if old := betaPath(op.path); old != "" {
+	if old := betaPath(op); old != "" {
 		paths = append(paths, old, old+"/")
 	}
 	return paths
 }
 
 // betaPath gives the path below beta/ of what the old server answers there too; "" when it does not.
-func betaPath(path string) string {
+func betaPath(op operation) string {
+	path := op.path
 	rest, ok := strings.CutPrefix(path, "v1/")
 	if !ok {
 		return ""
 	}
 	switch {
+	case strings.HasPrefix(rest, "repositories/{name}"):
+		if op.method == http.MethodGet { // listed with the others only
+			return ""
+		}
+		return "beta/" + rest
 	case rest == "repositorySettings":
 		return "beta/repositories"
 	case strings.HasPrefix(rest, "blobstores/file"), strings.HasPrefix(rest, "blobstores/s3"):
@@ -155,7 +161,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.userTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
+		a.ldapOperations(), a.userTokenOperations(), a.ownTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
 		a.iqOperations(), a.sealingOperations(), a.clusterOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {

@@ -36,7 +36,11 @@ func (a *API) repositoryDescriptions() map[string]description {
 		"DELETE " + one:                     {tag: tagRepositories, summary: "Delete a repository with its content"},
 		"POST " + one + "/rebuild-index":    {tag: tagRepositories, summary: "Build the search index of a hosted or proxy repository anew"},
 		"POST " + one + "/invalidate-cache": {tag: tagRepositories, summary: "Ask upstreams again for everything that a proxy or group repository keeps"},
-		"GET v1/repositorySettings":         {tag: tagRepositories, summary: "List the settings of repositories", reply: arrayOf(settingsList)},
+		"POST " + one + "/health-check": {
+			tag: tagRepositories, summary: "Note that the content of a proxy repository is to be examined, which nothing here does", refuses: []int{http.StatusConflict},
+		},
+		"DELETE " + one + "/health-check": {tag: tagRepositories, summary: "Note that the content of a proxy repository is not to be examined"},
+		"GET v1/repositorySettings":       {tag: tagRepositories, summary: "List the settings of repositories", reply: arrayOf(settingsList)},
 
 		"GET v1/routing-rules":           {tag: tagRules, summary: "List routing rules", reply: arrayOf(rule)},
 		"POST v1/routing-rules":          {tag: tagRules, summary: "Create a routing rule", body: rule},

@@ -28,10 +28,11 @@ func (a *API) serverDescriptions() map[string]description {
 	outcome := literal("IqConnectionVerificationXo", object{{"success", false}, {"reason", ""}})
 	shown := nullable(iq, "url", "username", "timeoutSeconds", "properties")
 	return map[string]description{
-		"POST v1/support/supportzip":     {tag: tagSupport, summary: "Download an archive for whoever looks for a fault", body: archive, reply: textual},
-		"POST v1/support/supportzippath": {tag: tagSupport, summary: "Leave such an archive on the server's disk", body: archive, reply: saved},
-		"GET atlas/system-information":   {tag: tagSupport, summary: "Tell what the server is and runs on", reply: mapOf(anything)},
-		"GET beta/system/information":    {tag: tagNode, summary: "Tell what each server is and runs on", reply: mapOf(anything)},
+		"POST v1/support/supportzip":              {tag: tagSupport, summary: "Download an archive for whoever looks for a fault", body: archive, reply: textual},
+		"POST v1/support/supportzippath":          {tag: tagSupport, summary: "Leave such an archive on the server's disk", body: archive, reply: saved},
+		"GET atlas/system-information":            {tag: tagSupport, summary: "Tell what the server is and runs on", reply: mapOf(anything)},
+		"GET atlas/security-diagnostic/user/{id}": {tag: tagSupport, summary: "Tell how the rights of a user come together", reply: mapOf(anything), refuses: []int{http.StatusServiceUnavailable}},
+		"GET beta/system/information":             {tag: tagNode, summary: "Tell what each server is and runs on", reply: mapOf(anything)},
 
 		"GET beta/status/check/cluster": {tag: tagStatus, summary: "Give the results of the checks of each server", reply: arrayOf(clustered)},
 		"GET beta/status/check/{id}":    {tag: tagStatus, summary: "Give the results of one server's checks", reply: mapOf(anything), refuses: missing},

@@ -177,8 +177,11 @@ func (f face) accessError(r *server.Request, e *access.Error) *formats.Response 
 		return validation(r, list)
 	}
 	status := http.StatusBadRequest
-	if e.Kind == access.NotFound {
+	switch e.Kind {
+	case access.NotFound:
 		status = http.StatusNotFound
+	case access.Withheld:
+		status = http.StatusForbidden
 	}
 	return (&message{status: status, text: e.Message, quoted: true}).response()
 }

@@ -17,6 +17,8 @@ func (a *API) repositoryOperations() []operation {
 		{method: http.MethodDelete, path: "v1/repositories/{name}", access: server.Content(), run: a.deleteRepository},
 		{method: http.MethodPost, path: "v1/repositories/{name}/invalidate-cache", access: server.Content(), run: a.invalidateCache},
 		{method: http.MethodPost, path: "v1/repositories/{name}/rebuild-index", access: server.Content(), run: a.rebuildIndex},
+		{method: http.MethodPost, path: "v1/repositories/{name}/health-check", access: server.Permission("nexus:healthcheck:update"), run: a.examine},
+		{method: http.MethodDelete, path: "v1/repositories/{name}/health-check", access: server.Permission("nexus:healthcheck:update"), run: a.examineNoMore},
 	}
 }
 
@@ -122,4 +124,39 @@ func (a *API) rebuildIndex(c *call) (any, error) {
 		return nil, quotedf(http.StatusBadRequest, "You can rebuild search index of hosted or proxy repository only")
 	}
 	return nil, nil
+}
+
+// examined looks up a cache whose content a caller wants examined, or no more.
+func (a *API) examined(c *call) (repository.Definition, error) {
+	if err := c.signedIn(); err != nil {
+		return repository.Definition{}, err
+	}
+	d, ok := a.engine.Lookup(c.Param("name"))
+	if !ok {
+		return d, quotedf(http.StatusNotFound, "Repository not found")
+	}
+	if d.Kind != formats.Cache {
+		return d, quotedf(http.StatusBadRequest, "Health check is for proxy repositories only")
+	}
+	return d, nil
+}
+
+// examine is refused until an administrator made the capability that asks for it.
+func (a *API) examine(c *call) (any, error) {
+	d, err := a.examined(c)
+	if err != nil {
+		return nil, err
+	}
+	if !a.Settings.Effect().HealthChecks {
+		return nil, quotedf(http.StatusConflict, "The capability Health Check: Configuration is not enabled")
+	}
+	return nil, a.engine.SetHealthCheck(c.Context(), d.Name, true, c.subject.UserID())
+}
+
+func (a *API) examineNoMore(c *call) (any, error) {
+	d, err := a.examined(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.engine.SetHealthCheck(c.Context(), d.Name, false, c.subject.UserID())
 }

@@ -105,7 +105,6 @@ func TestSettingsOfRepositories(t *testing.T) {
 		{admin, "GET", "v1/repositories/raw/hosted/r/", "", 200, []string{`"cleanup" : null`, `"contentDisposition" : "ATTACHMENT"`}},
 		{admin, "GET", "v1/repositories/maven/hosted/r", "", 404, []string{`\"Repository not found\"`}},
 		{admin, "GET", "v1/repositories/r/hosted", "", 405, nil},
-		{admin, "POST", "v1/repositories/r/health-check", "", 404, nil},
 		{admin, "POST", "v1/repositories/raw/proxy", strings.Replace(proxy, "AUTH", `{"type":"username","username":"u"}`, 1), 400, []string{
 			`"UsernameAuthenticationConfiguration.attributes[httpclient].authentication.password","message":"must not be null"`,
 		}},

@@ -16,6 +16,7 @@ func (a *API) supportOperations() []operation {
 		{method: http.MethodPost, path: "v1/support/supportzip", access: may, consumes: mediaJSON, produces: mediaAny, run: a.sendArchive},
 		{method: http.MethodPost, path: "v1/support/supportzippath", access: may, consumes: mediaJSON, run: a.saveArchive},
 		{method: http.MethodGet, path: "atlas/system-information", access: server.Permission("nexus:atlas:read"), run: a.systemInformation},
+		{method: http.MethodGet, path: "atlas/security-diagnostic/user/{id}", access: server.Permission("nexus:atlas:read"), run: a.userDiagnostic},
 		{method: http.MethodGet, path: "beta/system/information", access: server.Permission("nexus:*"), run: a.nodesInformation},
 	}
 }

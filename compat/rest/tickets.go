@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -11,6 +12,9 @@ const (
 	ticketLife = time.Minute
 	maxTickets = 10_000 // at once; the oldest give way
 )
+
+// errTicket is the answer to a ticket that is not good, or not any more.
+var errTicket = &message{status: http.StatusForbidden, text: "Invalid authentication ticket", plain: true}
 
 // tickets are tokens for one use, which prove that a user gave the password just now. They live in memory: a restart ends them.
 type tickets struct {

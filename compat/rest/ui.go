@@ -100,7 +100,7 @@ func (a *API) uiSetPassword(c *call) (any, error) {
 		return nil, err
 	}
 	if !a.tickets.redeem(b.Ticket, c.subject.UserID(), a.Now()) {
-		return nil, &message{status: http.StatusForbidden, text: "Invalid authentication ticket", plain: true}
+		return nil, errTicket
 	}
 	if c.Param("id") != c.subject.UserID() && !c.subject.Permits(permission.Everything()) {
 		return nil, forbidden()

@@ -3,7 +3,9 @@ package rest
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"html"
+	"io/fs"
 	"net/http"
 
 	"entrepot/app/access"
@@ -18,6 +20,10 @@ func (a *API) wonderlandOperations() []operation {
 		{method: http.MethodGet, path: "wonderland/status", access: server.Content(), produces: mediaAny, run: a.wonderlandStatus},
 		{method: http.MethodGet, path: "wonderland/settings", access: server.Public(), run: wonderlandSettings},
 		{method: http.MethodPost, path: "wonderland/authenticate", access: server.Content(), consumes: mediaJSON, produces: mediaAny, run: a.authenticate},
+		{
+			method: http.MethodGet, path: "wonderland/download/{name}", access: server.PermissionAfterBody("nexus:wonderland:download"), produces: mediaAny,
+			run: a.download,
+		},
 	}
 }
 
@@ -80,11 +86,35 @@ func (a *API) authenticate(c *call) (any, error) {
 	}
 	who, err := a.access.Authenticate(c.Context(), access.Credentials{Kind: access.Basic, User: string(user), Secret: string(password), Address: c.Remote})
 	switch {
-	case errors.Is(err, access.ErrBadCredentials), err == nil && (c.subject.Anonymous() || who.Source() != c.subject.Source()):
+	case errors.Is(err, access.ErrBadCredentials), err == nil && (c.subject.Anonymous() || who.Source() != c.subject.Source() || who.TokenID()+c.subject.TokenID() != ""):
 		return nil, &server.StatusError{Status: http.StatusForbidden, Header: unkept()}
 	case err != nil:
 		return nil, err
 	}
 	text := a.tickets.issue(who.UserID(), a.Now())
 	return xmlOrJSON(c, unkept(), "<authTicket><t>"+text+"</t></authTicket>", object{{"t", text}})
+}
+
+// download gives an archive that was left on the server's disk.
+func (a *API) download(c *call) (any, error) {
+	if err := c.Authorize(); formats.KindOf(err) == formats.Forbidden {
+		return nil, &server.StatusError{Status: http.StatusForbidden, Header: unkept()}
+	} else if err != nil {
+		return nil, err
+	}
+	f, err := a.Diagnostics.OpenArchive(c.Param("name"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &server.StatusError{Status: http.StatusNotFound, Header: unkept()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("rest: %w", err), f.Close())
+	}
+	header := unkept()
+	header.Set("Content-Type", "application/zip")
+	header.Set("Content-Disposition", `attachment; filename="`+info.Name()+`"`)
+	return &formats.Response{Status: http.StatusOK, Header: header, Body: formats.Body{Stream: f, Size: info.Size()}}, nil
 }
