@@ -47,6 +47,54 @@ func foldID(source, id string) string {
 	return id
 }
 
+// row tells which state of a record is stored; what the Service gives afterwards is at least as new.
+func (s *Service) row(ctx context.Context, key kv.Key) (kv.Row, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, err := s.store.Row(ctx, key)
+	if err != nil {
+		return row, fmt.Errorf("access: %w", err)
+	}
+	e, err := s.store.Get(ctx, changeKey())
+	if err == nil && e.Version != s.snapshot.Load().version {
+		err = s.reload(ctx)
+	}
+	if err != nil {
+		return row, fmt.Errorf("access: %w", err)
+	}
+	return row, nil
+}
+
+// UserRow tells which state of a user's record is stored; version 0 when there is none.
+func (s *Service) UserRow(ctx context.Context, source, id string) (kv.Row, error) {
+	return s.row(ctx, userKey(source, id))
+}
+
+// RoleRow is as UserRow. Roles that came with the server have no record.
+func (s *Service) RoleRow(ctx context.Context, id string) (kv.Row, error) {
+	return s.row(ctx, kv.Key{Partition: partRoles, Sort: id})
+}
+
+// PrivilegeRow is as UserRow. Privileges that came with the server or a repository have no record.
+func (s *Service) PrivilegeRow(ctx context.Context, name string) (kv.Row, error) {
+	return s.row(ctx, kv.Key{Partition: partPrivileges, Sort: name})
+}
+
+// SelectorRow is as UserRow.
+func (s *Service) SelectorRow(ctx context.Context, name string) (kv.Row, error) {
+	return s.row(ctx, kv.Key{Partition: partSelectors, Sort: name})
+}
+
+// RealmsRow is as UserRow, of the active realms.
+func (s *Service) RealmsRow(ctx context.Context) (kv.Row, error) {
+	return s.row(ctx, settingKey(rowRealms))
+}
+
+// AnonymousRow is as UserRow, of anonymous access.
+func (s *Service) AnonymousRow(ctx context.Context) (kv.Row, error) {
+	return s.row(ctx, settingKey(rowAnonymous))
+}
+
 func tokenKey(domain, digest string) kv.Key {
 	return kv.Key{Partition: partTokens, Sort: domain + "\x00" + digest}
 }

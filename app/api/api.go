@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"entrepot/app/access"
@@ -54,8 +53,6 @@ type API struct {
 	Options
 
 	configuration *configuration.Configuration
-
-	changes sync.Mutex // held from the look at a precondition to the change that depends on it
 
 	repositories kind[resource.Repository]
 	blobStores   kind[resource.BlobStore]

@@ -36,17 +36,23 @@ func (a *API) getConfiguration(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.show(all)
-	if err != nil || resp.Status != http.StatusOK || !strings.Contains(c.Header.Get("Accept"), "yaml") {
-		return resp, err
+	tag := quoted(all.Revision)
+	if lists(c.Header.Get("If-None-Match"), tag) {
+		return &formats.Response{Status: http.StatusNotModified, Header: http.Header{"Etag": {tag}}}, nil
 	}
-	text, err := all.YAML()
+	var resp *formats.Response
+	if strings.Contains(c.Header.Get("Accept"), "yaml") {
+		var text []byte
+		text, err = all.YAML()
+		resp = replyBytes(http.StatusOK, mediaYAML, text)
+	} else {
+		resp, err = reply(http.StatusOK, all)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := replyBytes(http.StatusOK, mediaYAML, text)
-	out.Header["Etag"] = resp.Header["Etag"]
-	return out, nil
+	resp.Header["Etag"] = []string{tag}
+	return resp, nil
 }
 
 // plan compares the file in the body with what there is.
@@ -85,19 +91,13 @@ func (c *call) plan() (*configuration.Plan, error) {
 //	@Failure		415			{object}	Problem
 //	@Router			/configuration/plan [post]
 func (a *API) planConfiguration(c *call) (*formats.Response, error) {
-	all, err := a.configuration.Export(c.Context())
-	if err != nil {
-		return nil, err
-	}
 	plan, err := c.plan()
 	if err != nil {
 		return nil, err
 	}
 	resp, err := reply(http.StatusOK, plan)
 	if err == nil {
-		var tag string
-		tag, err = etag(all)
-		resp.Header["Etag"] = []string{tag}
+		resp.Header["Etag"] = []string{quoted(plan.Revision)}
 	}
 	return resp, err
 }
@@ -123,18 +123,10 @@ func (a *API) planConfiguration(c *call) (*formats.Response, error) {
 //	@Failure		503			{object}	Problem
 //	@Router			/configuration [put]
 func (a *API) putConfiguration(c *call) (*formats.Response, error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
-	if c.Header.Get("If-Match") != "" {
-		all, err := a.configuration.Export(c.Context())
-		if err == nil {
-			err = c.precondition(all)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
 	plan, err := c.plan()
+	if err == nil {
+		err = c.matches(quoted(plan.Revision))
+	}
 	if err == nil {
 		err = a.configuration.Apply(c.Context(), c.actor(), plan)
 	}

@@ -59,8 +59,8 @@ func TestConfiguration(t *testing.T) {
 	if got := r.do(admin, "PUT", "configuration", wanted, yamlType, "If-Match: "+plan.header.Get("ETag")); got.status != http.StatusPreconditionFailed {
 		t.Errorf("an old plan: %+v", got)
 	}
-	const nothing = `{"changes":[]}` + "\n"
-	if got := r.do(admin, "PUT", "configuration", wanted, yamlType); got.body != nothing {
+	const nothing = `{"changes":[],`
+	if got := r.do(admin, "PUT", "configuration", wanted, yamlType); !strings.HasPrefix(got.body, nothing) {
 		t.Errorf("the second time: %+v", got)
 	}
 	d, _ := r.engine.Lookup("up")
@@ -71,10 +71,10 @@ func TestConfiguration(t *testing.T) {
 	if strings.Contains(export.body, "hush") || strings.Contains(export.body, "id: nx-admin") || !strings.HasPrefix(export.body, "version: 1\n") || !strings.Contains(export.body, "\nblobStores:\n  - name: default\n") {
 		t.Errorf("export: %s", export.body)
 	}
-	if got := r.do(admin, "PUT", "configuration?prune=true", export.body, yamlType); got.body != nothing {
+	if got := r.do(admin, "PUT", "configuration?prune=true", export.body, yamlType); !strings.HasPrefix(got.body, nothing) {
 		t.Errorf("what was exported changes %+v", got)
 	}
-	if got := r.do(admin, "PUT", "configuration?prune=true", r.do(admin, "GET", "configuration", "").body); got.body != nothing {
+	if got := r.do(admin, "PUT", "configuration?prune=true", r.do(admin, "GET", "configuration", "").body); !strings.HasPrefix(got.body, nothing) {
 		t.Errorf("what was exported as JSON changes %+v", got)
 	}
 	if got := r.do("jane:first", "GET", "system/read-only", ""); got.status != http.StatusForbidden {

@@ -11,6 +11,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 func (a *API) contentOperations() []operation {
@@ -209,7 +210,7 @@ func (a *API) getComponent(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.show(componentOf(c, f))
+	return c.show(componentOf(c, f), kv.Row{})
 }
 
 // getAsset gives an asset.
@@ -234,7 +235,7 @@ func (a *API) getAsset(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.show(assetOf(c, f))
+	return c.show(assetOf(c, f), kv.Row{})
 }
 
 // deleteComponent deletes a component with its assets.

@@ -1,17 +1,20 @@
 package api
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"entrepot/app/access/permission"
+	"entrepot/app/repository"
 	"entrepot/app/resource"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // kind is a set of documents with the rights that one of them needs besides those of its route.
@@ -108,28 +111,20 @@ func (c *call) key() string {
 	return c.Param("id")
 }
 
-// etag tells one state of a document from others.
-func etag(doc any) (string, error) {
-	data, err := resource.Encode(doc)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(data)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, nil
-}
-
 // tagged answers with a document and its tag.
-func tagged(status int, doc any) (*formats.Response, error) {
-	tag, err := etag(doc)
+func tagged(status int, doc any, row kv.Row) (*formats.Response, error) {
+	tag, err := resource.Tag(doc, row)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := reply(status, doc)
 	if err == nil {
-		resp.Header["Etag"] = []string{tag}
+		resp.Header["Etag"] = []string{quoted(tag)}
 	}
 	return resp, err
 }
+
+func quoted(tag string) string { return `"` + tag + `"` }
 
 // lists reports whether a header with tags names one, or all.
 func lists(header, tag string) bool {
@@ -142,8 +137,8 @@ func lists(header, tag string) bool {
 }
 
 // show answers a read: with nothing when the client has the document already.
-func (c *call) show(doc any) (*formats.Response, error) {
-	resp, err := tagged(http.StatusOK, doc)
+func (c *call) show(doc any, row kv.Row) (*formats.Response, error) {
+	resp, err := tagged(http.StatusOK, doc, row)
 	if err == nil && lists(c.Header.Get("If-None-Match"), resp.Header["Etag"][0]) {
 		return &formats.Response{Status: http.StatusNotModified, Header: http.Header{"Etag": resp.Header["Etag"]}}, nil
 	}
@@ -151,19 +146,45 @@ func (c *call) show(doc any) (*formats.Response, error) {
 }
 
 // precondition refuses to change a document that is not the one that the client saw.
-func (c *call) precondition(doc any) error {
-	match, none := c.Header.Get("If-Match"), c.Header.Get("If-None-Match")
-	if match == "" && none == "" {
-		return nil
-	}
-	tag, err := etag(doc)
+func (c *call) precondition(doc any, row kv.Row) error {
+	tag, err := resource.Tag(doc, row)
 	if err != nil {
 		return err
 	}
+	return c.matches(quoted(tag))
+}
+
+func (c *call) matches(tag string) error {
+	match, none := c.Header.Get("If-Match"), c.Header.Get("If-None-Match")
 	if match != "" && !lists(match, tag) || none != "" && lists(none, tag) {
 		return formats.Errorf(formats.PreconditionFailed, "The document is not the one that was seen: it has the tag %s now", tag)
 	}
 	return nil
+}
+
+// changing makes a change that depends on a document as it is: it is stored only while the document still is what look gave, whoever else
+// changes it. When somebody was faster, all of it is done again, with the precondition of the request.
+func changing[T any](c *call, look func(context.Context) (T, kv.Row, error), change func(ctx context.Context, before T) error) error {
+	const attempts = 10
+	var err error
+	for range attempts {
+		before, row, lookErr := look(c.Context())
+		if lookErr == nil {
+			lookErr = c.precondition(before, row)
+		}
+		if lookErr != nil {
+			return lookErr
+		}
+		if err = change(kv.Expect(c.Context(), row), before); !overtaken(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// overtaken reports whether a change was refused because somebody else changed the same meanwhile.
+func overtaken(err error) bool {
+	return errors.Is(err, kv.ErrStale) || errors.Is(err, kv.ErrConflict) || errors.Is(err, repository.ErrChanged)
 }
 
 // allowed refuses what the caller may not do to a document. To those who may not read it it does not exist.
@@ -195,14 +216,20 @@ func (k *kind[T]) list(c *call) (*formats.Response, error) {
 }
 
 func (k *kind[T]) get(c *call) (*formats.Response, error) {
-	doc, err := k.Get(c.Context(), c.key())
-	if err == nil {
-		err = k.allowed(c, &doc, permission.Read)
-	}
+	doc, row, err := k.look(c, permission.Read)
 	if err != nil {
 		return nil, err
 	}
-	return c.show(doc)
+	return c.show(doc, row)
+}
+
+// look gives the document that a request is about, when the caller may do that to it.
+func (k *kind[T]) look(c *call, action permission.Action) (T, kv.Row, error) {
+	doc, row, err := k.Look(c.Context(), c.key())
+	if err == nil {
+		err = k.allowed(c, &doc, action)
+	}
+	return doc, row, err
 }
 
 func (k *kind[T]) create(c *call) (*formats.Response, error) {
@@ -220,11 +247,16 @@ func (k *kind[T]) create(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := k.Get(c.Context(), k.Key(&doc))
+	return k.created(c, k.Key(&doc))
+}
+
+// created answers with a document that was made.
+func (k *kind[T]) created(c *call, key string) (*formats.Response, error) {
+	made, row, err := k.Look(c.Context(), key)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := tagged(http.StatusCreated, made)
+	resp, err := tagged(http.StatusCreated, made, row)
 	if err == nil {
 		resp.Header["Location"] = []string{prefix + k.Name + "/" + url.PathEscape(k.Key(&made))}
 	}
@@ -246,54 +278,38 @@ func (k *kind[T]) change(c *call, make func(before *T, data []byte) (T, error)) 
 	if err != nil {
 		return nil, err
 	}
-	c.api.changes.Lock()
-	defer c.api.changes.Unlock()
-	before, err := k.held(c, permission.Edit)
+	key := c.key()
+	look := func(context.Context) (T, kv.Row, error) { return k.look(c, permission.Edit) }
+	err = changing(c, look, func(ctx context.Context, before T) error {
+		doc, err := make(&before, data)
+		if err == nil {
+			err = k.Replace(ctx, c.actor(), c.key(), doc)
+		}
+		key = cmp.Or(k.Key(&doc), c.key()) // rules can be renamed, tasks need not say their id
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	doc, err := make(&before, data)
-	if err == nil {
-		err = k.Replace(c.Context(), c.actor(), c.key(), doc)
-	}
+	after, row, err := k.Look(c.Context(), key)
 	if err != nil {
 		return nil, err
 	}
-	after, err := k.Get(c.Context(), k.Key(&doc))
-	if err != nil {
-		return nil, err
-	}
-	return tagged(http.StatusOK, after)
-}
-
-// held gives the document that a request is to change, when the caller may and saw it as it is.
-func (k *kind[T]) held(c *call, action permission.Action) (T, error) {
-	doc, err := k.Get(c.Context(), c.key())
-	if err == nil {
-		err = k.allowed(c, &doc, action)
-	}
-	if err == nil {
-		err = c.precondition(doc)
-	}
-	return doc, err
+	return tagged(http.StatusOK, after, row)
 }
 
 func (k *kind[T]) remove(c *call) (*formats.Response, error) {
-	c.api.changes.Lock()
-	defer c.api.changes.Unlock()
-	if _, err := k.held(c, permission.Delete); err != nil {
-		return nil, err
-	}
-	return empty(), k.Delete(c.Context(), c.actor(), c.key())
+	look := func(context.Context) (T, kv.Row, error) { return k.look(c, permission.Delete) }
+	return empty(), changing(c, look, func(ctx context.Context, _ T) error { return k.Delete(ctx, c.actor(), c.key()) })
 }
 
 // getValue answers with a document that there is one of.
 func getValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
-	doc, err := v.Get(c.Context())
+	doc, row, err := v.Look(c.Context())
 	if err != nil {
 		return nil, err
 	}
-	return c.show(doc)
+	return c.show(doc, row)
 }
 
 // putValue puts the body in the place of a document that there is one of.
@@ -302,7 +318,7 @@ func putValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
 	if err := c.decode(&doc); err != nil {
 		return nil, err
 	}
-	return storeValue(c, v, func(context.Context, *T) (T, error) { return doc, nil })
+	return storeValue(c, v, func(*T) (T, error) { return doc, nil })
 }
 
 // patchValue changes members of a document that there is one of.
@@ -311,7 +327,7 @@ func patchValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error)
 	if err != nil {
 		return nil, err
 	}
-	return storeValue(c, v, func(_ context.Context, before *T) (T, error) {
+	return storeValue(c, v, func(before *T) (T, error) {
 		doc := v.Blank()
 		merged, err := resource.MergePatch(before, data)
 		if err == nil {
@@ -321,40 +337,25 @@ func patchValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error)
 	})
 }
 
-func storeValue[T any](c *call, v *resource.Value[T], make func(context.Context, *T) (T, error)) (*formats.Response, error) {
-	c.api.changes.Lock()
-	defer c.api.changes.Unlock()
-	before, err := v.Get(c.Context())
-	if err == nil {
-		err = c.precondition(before)
-	}
+func storeValue[T any](c *call, v *resource.Value[T], make func(before *T) (T, error)) (*formats.Response, error) {
+	err := changing(c, v.Look, func(ctx context.Context, before T) error {
+		doc, err := make(&before)
+		if err == nil {
+			err = v.Put(ctx, c.actor(), doc)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	doc, err := make(c.Context(), &before)
-	if err == nil {
-		err = v.Put(c.Context(), c.actor(), doc)
-	}
+	after, row, err := v.Look(c.Context())
 	if err != nil {
 		return nil, err
 	}
-	after, err := v.Get(c.Context())
-	if err != nil {
-		return nil, err
-	}
-	return tagged(http.StatusOK, after)
+	return tagged(http.StatusOK, after, row)
 }
 
 // clearValue forgets a document that there is one of.
 func clearValue[T any](c *call, v *resource.Value[T]) (*formats.Response, error) {
-	c.api.changes.Lock()
-	defer c.api.changes.Unlock()
-	before, err := v.Get(c.Context())
-	if err == nil {
-		err = c.precondition(before)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return empty(), v.Clear(c.Context(), c.actor())
+	return empty(), changing(c, v.Look, func(ctx context.Context, _ T) error { return v.Clear(ctx, c.actor()) })
 }

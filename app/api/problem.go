@@ -109,7 +109,7 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 		return Problem{Status: http.StatusConflict, Detail: strings.TrimPrefix(err.Error(), "tasks: ")}, nil
 	case errors.Is(err, tasks.ErrClosed):
 		return Problem{Status: http.StatusServiceUnavailable, Detail: "Tasks are not run at the moment"}, nil
-	case errors.Is(err, repository.ErrChanged):
+	case overtaken(err):
 		return Problem{Status: http.StatusConflict, Detail: "Somebody else changed this meanwhile"}, nil
 	}
 	return Problem{Status: http.StatusInternalServerError}, nil

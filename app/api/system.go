@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	_ "embed"
 	"net/http"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/app/server"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 func (a *API) systemOperations() []operation {
@@ -92,12 +94,13 @@ type ReadOnly struct {
 	Task  bool       `json:"task,omitempty"`  // a task of the server did
 }
 
-func (a *API) readOnly() ReadOnly {
+func (a *API) readOnly(ctx context.Context) (ReadOnly, kv.Row, error) {
+	row, err := a.Engine.FreezeRow(ctx)
 	frozen := a.Engine.Frozen()
-	if frozen == nil {
-		return ReadOnly{}
+	if err != nil || frozen == nil {
+		return ReadOnly{}, row, err
 	}
-	return ReadOnly{ReadOnly: true, Since: &frozen.Since, Actor: frozen.Actor, Task: frozen.System}
+	return ReadOnly{ReadOnly: true, Since: &frozen.Since, Actor: frozen.Actor, Task: frozen.System}, row, nil
 }
 
 // getReadOnly tells whether the server takes writes.
@@ -111,7 +114,13 @@ func (a *API) readOnly() ReadOnly {
 //	@Failure		401	{object}	Problem
 //	@Failure		403	{object}	Problem
 //	@Router			/system/read-only [get]
-func (a *API) getReadOnly(c *call) (*formats.Response, error) { return c.show(a.readOnly()) }
+func (a *API) getReadOnly(c *call) (*formats.Response, error) {
+	doc, row, err := a.readOnly(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	return c.show(doc, row)
+}
 
 // putReadOnly makes the server take no writes, or take them again.
 //
@@ -132,21 +141,27 @@ func (a *API) putReadOnly(c *call) (*formats.Response, error) {
 	if err := c.decode(&wanted); err != nil {
 		return nil, err
 	}
-	a.changes.Lock()
-	defer a.changes.Unlock()
-	if err := c.precondition(a.readOnly()); err != nil {
-		return nil, err
-	}
-	var err error
-	if wanted.ReadOnly {
-		_, err = a.Engine.Freeze(c.Context(), repository.Freeze{Actor: c.subject.UserID()})
-	} else {
-		_, err = a.Engine.Release(c.Context())
-	}
+	err := changing(c, a.readOnly, func(ctx context.Context, before ReadOnly) error {
+		var changed bool
+		var err error
+		if wanted.ReadOnly {
+			changed, err = a.Engine.Freeze(ctx, repository.Freeze{Actor: c.subject.UserID()})
+		} else {
+			changed, err = a.Engine.Release(ctx)
+		}
+		if err == nil && !changed && before.ReadOnly != wanted.ReadOnly {
+			err = kv.ErrStale // somebody else did it
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return tagged(http.StatusOK, a.readOnly())
+	doc, row, err := a.readOnly(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	return tagged(http.StatusOK, doc, row)
 }
 
 //go:embed docs/swagger.json

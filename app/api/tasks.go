@@ -67,11 +67,7 @@ func (a *API) createTask(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := tagged(http.StatusCreated, doc)
-	if err == nil {
-		resp.Header["Location"] = []string{prefix + "tasks/" + doc.ID}
-	}
-	return resp, err
+	return a.tasks.created(c, doc.ID)
 }
 
 // getTask gives a task.

@@ -10,6 +10,7 @@ import (
 	"entrepot/app/resource"
 	"entrepot/app/server"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 func (a *API) tokenOperations() []operation {
@@ -161,7 +162,7 @@ func (a *API) getToken(c *call) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.show(tokenOf(t))
+	return c.show(tokenOf(t), kv.Row{})
 }
 
 // deleteToken revokes an API token.

@@ -80,6 +80,7 @@ type Log struct {
 	store    *kv.Store
 	opts     Options
 	settings atomic.Pointer[Settings]
+	changing sync.Mutex // held by changes of the settings
 	written  atomic.Uint64
 	failures bucket
 	mu       sync.Mutex // of the file
@@ -116,11 +117,20 @@ func Open(ctx context.Context, store *kv.Store, opts Options) (*Log, error) {
 // Settings gives the settings.
 func (l *Log) Settings() Settings { return *l.settings.Load() }
 
+// Row tells which state of the record of the settings is in force; version 0 when there is none.
+func (l *Log) Row(ctx context.Context) (kv.Row, error) {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	return l.store.Row(ctx, settingsKey())
+}
+
 // Set replaces the settings. Switching the log off is the last thing it records. It returns formats.FieldErrors when they are wrong.
 func (l *Log) Set(ctx context.Context, s Settings) error {
 	if wrong := s.Validate(); len(wrong) > 0 {
 		return wrong
 	}
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	if err := l.opts.Writable(); err != nil {
 		return err
 	}

@@ -77,6 +77,11 @@ func (p *Policies) find(name string) stored {
 	return p.byName[strings.ToLower(name)]
 }
 
+// Row tells which state of a policy's record is in force; version 0 when there is no such policy.
+func (p *Policies) Row(name string) kv.Row {
+	return kv.Row{Key: key(name), Version: p.find(name).version}
+}
+
 // put stores a policy in the place of before.
 func (p *Policies) put(ctx context.Context, policy Policy, before stored) error {
 	value, err := json.Marshal(policy)

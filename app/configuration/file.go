@@ -43,6 +43,8 @@ func Parse(data []byte) (File, error) {
 
 // Export is a whole configuration, its sections in the order in which they are applied.
 type Export struct {
+	Revision string // names this state of the server, secrets included, without telling anything about them
+
 	names  []string
 	values map[string]any
 }

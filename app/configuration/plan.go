@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +14,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/resource"
+	"entrepot/storage/kv"
 )
 
 // Action is what a change does.
@@ -26,7 +29,8 @@ const (
 
 // Plan is what has to change for the server to be what a file says, in the order in which it is done.
 type Plan struct {
-	Changes []Change `json:"changes"`
+	Changes  []Change `json:"changes"`
+	Revision string   `json:"revision"` // of the configuration that the plan was made for
 }
 
 // Change is about one document.
@@ -38,6 +42,7 @@ type Change struct {
 
 	section *section
 	value   any
+	row     kv.Row // of what is changed, as it was compared
 }
 
 // Member is a member of a document that changes. Secrets are "***".
@@ -66,14 +71,41 @@ func New(r *resource.Resources) *Configuration {
 	}}
 }
 
-// Export gives the whole configuration.
-func (c *Configuration) Export(ctx context.Context) (*Export, error) {
-	e := &Export{values: make(map[string]any)}
+// present is all that there is, by section, and a name for this state of it.
+type present struct {
+	sections map[string][]document
+	revision string
+}
+
+func (c *Configuration) read(ctx context.Context) (*present, error) {
+	p, sum := &present{sections: make(map[string][]document, len(c.sections))}, sha256.New()
 	for _, s := range c.sections {
 		documents, err := s.documents(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("configuration: export %s: %w", s.name, err)
+			return nil, fmt.Errorf("configuration: read %s: %w", s.name, err)
 		}
+		for _, d := range documents {
+			tag, err := resource.Tag(d.value, d.row)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(sum, "%s %q %s\n", s.name, d.key, tag)
+		}
+		p.sections[s.name] = documents
+	}
+	p.revision = base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16])
+	return p, nil
+}
+
+// Export gives the whole configuration.
+func (c *Configuration) Export(ctx context.Context) (*Export, error) {
+	all, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &Export{Revision: all.revision, values: make(map[string]any)}
+	for _, s := range c.sections {
+		documents := all.sections[s.name]
 		if s.single && len(documents) == 0 {
 			continue
 		}
@@ -93,7 +125,11 @@ func (c *Configuration) Export(ctx context.Context) (*Export, error) {
 
 // Plan compares a file with what there is. With prune, what the file's sections do not name is to be deleted.
 func (c *Configuration) Plan(ctx context.Context, f File, prune bool) (*Plan, error) {
-	plan := &Plan{Changes: []Change{}}
+	all, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{Revision: all.revision, Changes: []Change{}}
 	var deletions []Change
 	for i := range c.sections {
 		s := &c.sections[i]
@@ -101,7 +137,7 @@ func (c *Configuration) Plan(ctx context.Context, f File, prune bool) (*Plan, er
 		if !named {
 			continue
 		}
-		made, gone, err := s.compare(ctx, data, prune)
+		made, gone, err := s.compare(ctx, all.sections[s.name], data, prune)
 		if err != nil {
 			return nil, inSection(s.name, err)
 		}
@@ -142,12 +178,8 @@ func (s *section) items(data json.RawMessage) ([]json.RawMessage, error) {
 }
 
 // compare gives what has to be made or changed, and what is to be deleted.
-func (s *section) compare(ctx context.Context, data json.RawMessage, prune bool) (made, gone []Change, err error) {
+func (s *section) compare(ctx context.Context, present []document, data json.RawMessage, prune bool) (made, gone []Change, err error) {
 	items, err := s.items(data)
-	if err != nil {
-		return nil, nil, err
-	}
-	present, err := s.documents(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -204,7 +236,7 @@ func (s *section) comparison(ctx context.Context, present map[string]document, d
 	change := Change{Action: Create, Section: s.name, Key: key, section: s}
 	var before any
 	if d, ok := present[key]; ok {
-		before, change.Action = d.value, Update
+		before, change.Action, change.row = d.value, Update, d.row
 	}
 	wanted, err := s.merge(ctx, before, data)
 	if err != nil {
@@ -228,7 +260,7 @@ func (s *section) deletions(present []document, named map[string]bool) []Change 
 			members = nil // it is only for people to read
 		}
 		needs[d.key] = d.needs
-		gone = append(gone, Change{Action: Delete, Section: s.name, Key: d.key, Members: members, section: s})
+		gone = append(gone, Change{Action: Delete, Section: s.name, Key: d.key, Members: members, section: s, row: d.row})
 	}
 	gone = ordered(gone, needs)
 	slices.Reverse(gone)

@@ -3,17 +3,21 @@ package configuration
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"entrepot/app/access"
 	"entrepot/app/resource"
+	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // document is one thing that administrators set.
 type document struct {
 	key       string // "" when there is one of its kind only
+	row       kv.Row // the state of its record
 	value     any    // a pointer to a document of package resource
 	needs     []string
 	permanent bool
@@ -45,17 +49,8 @@ func collection[T any](s *resource.Set[T]) section {
 		return d
 	}
 	return section{
-		name: camel(s.Name),
-		documents: func(ctx context.Context) ([]document, error) {
-			all, err := s.List(ctx)
-			var list []document
-			for i := range all {
-				if s.Given == nil || !s.Given(&all[i]) {
-					list = append(list, wrap(&all[i]))
-				}
-			}
-			return list, err
-		},
+		name:      camel(s.Name),
+		documents: func(ctx context.Context) ([]document, error) { return documents(ctx, s, wrap) },
 		key: func(data json.RawMessage) (string, error) {
 			doc, err := resource.Read(s, data)
 			if err == nil && s.Key(&doc) == "" {
@@ -76,6 +71,44 @@ func collection[T any](s *resource.Set[T]) section {
 		},
 		remove: s.Delete,
 	}
+}
+
+// documents gives what a set has with the states of the records, but for what came with the server. A document is not older than the state
+// that goes with it, so the keys are listed first.
+func documents[T any](ctx context.Context, s *resource.Set[T], wrap func(*T) document) ([]document, error) {
+	const attempts = 10
+	for range attempts {
+		known, err := s.List(ctx)
+		rows := make(map[string]kv.Row, len(known))
+		for i := 0; i < len(known) && err == nil; i++ {
+			if s.Given == nil || !s.Given(&known[i]) {
+				rows[s.Key(&known[i])], err = s.Row(ctx, s.Key(&known[i]))
+			}
+		}
+		if formats.KindOf(err) == formats.NotFound { // meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all, err := s.List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list, complete := make([]document, 0, len(all)), true
+		for i := range all {
+			if s.Given != nil && s.Given(&all[i]) {
+				continue
+			}
+			d, ok := wrap(&all[i]), false
+			d.row, ok = rows[d.key]
+			list, complete = append(list, d), complete && ok
+		}
+		if complete {
+			return list, nil
+		}
+	}
+	return nil, fmt.Errorf("documents change faster than they can be read: %w", kv.ErrStale)
 }
 
 func mergeInto[T any](s *resource.Set[T], present any, data json.RawMessage) (T, error) {
@@ -101,14 +134,14 @@ func value[T any](v *resource.Value[T]) section {
 		name:   camel(v.Name),
 		single: true,
 		documents: func(ctx context.Context) ([]document, error) {
-			doc, err := v.Get(ctx)
+			doc, row, err := v.Look(ctx)
 			if err == nil {
 				err = settle(ctx, &doc)
 			}
 			if err != nil || v.Unset != nil && v.Unset(&doc) {
 				return nil, err
 			}
-			return []document{{value: &doc, permanent: true}}, nil
+			return []document{{value: &doc, row: row, permanent: true}}, nil
 		},
 		key: func(json.RawMessage) (string, error) { return "", nil },
 		merge: func(ctx context.Context, present any, data json.RawMessage) (document, error) {

@@ -148,6 +148,9 @@ func (s *Service) Settings(ctx context.Context) (Settings, bool, error) {
 	return r.Settings, true, nil
 }
 
+// Row tells which state of the settings is stored; version 0 when none are.
+func (s *Service) Row(ctx context.Context) (kv.Row, error) { return s.store.Row(ctx, key()) }
+
 // Set replaces the settings. It returns formats.FieldErrors when they are wrong.
 func (s *Service) Set(ctx context.Context, m Settings) error {
 	if wrong := m.Validate(); len(wrong) > 0 {

@@ -276,6 +276,13 @@ func (s *Service) InForce() Settings { return s.now.Load().settings }
 // Guard gives whom the server may ask.
 func (s *Service) Guard() Guard { return s.now.Load().guard }
 
+// Row tells which state of the record of settings and guard is in force; version 0 when there is none.
+func (s *Service) Row(ctx context.Context) (kv.Row, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.Row(ctx, key())
+}
+
 // Set replaces the settings. It returns formats.FieldErrors when they are wrong.
 func (s *Service) Set(ctx context.Context, n Settings) error {
 	if wrong := n.Validate(); len(wrong) > 0 {

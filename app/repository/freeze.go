@@ -27,6 +27,13 @@ var freezeKey = kv.Key{Partition: "repository/freeze", Sort: "now"}
 // Frozen tells whether the server is read-only; nil when it is not.
 func (e *Engine) Frozen() *Freeze { return e.frozen.Load() }
 
+// FreezeRow tells which state of the record of Frozen is in force.
+func (e *Engine) FreezeRow(ctx context.Context) (kv.Row, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.opts.Store.Row(ctx, freezeKey)
+}
+
 // Freeze makes the server read-only until Release, also over a restart. It reports false when it was already.
 func (e *Engine) Freeze(ctx context.Context, f Freeze) (bool, error) {
 	e.mu.Lock()

@@ -34,6 +34,33 @@ func ruleKey(name string) kv.Key { return kv.Key{Partition: rulePartition, Sort:
 
 func storeKey(name string) kv.Key { return kv.Key{Partition: storePartition, Sort: name} }
 
+// RepositoryRow tells which state of a repository's record is in force; version 0 when there is no such repository.
+func (e *Engine) RepositoryRow(name string) kv.Row {
+	row := kv.Row{Key: repositoryKey(name)}
+	if r := e.state.Load().find(name); r != nil {
+		row.Version = r.version
+	}
+	return row
+}
+
+// RoutingRuleRow is as RepositoryRow.
+func (e *Engine) RoutingRuleRow(name string) kv.Row {
+	row := kv.Row{Key: ruleKey(name)}
+	if r := e.state.Load().rules[name]; r != nil {
+		row.Version = r.version
+	}
+	return row
+}
+
+// BlobStoreRow is as RepositoryRow.
+func (e *Engine) BlobStoreRow(name string) kv.Row {
+	row := kv.Row{Key: storeKey(name)}
+	if b := e.state.Load().stores[name]; b != nil {
+		row.Version = b.version
+	}
+	return row
+}
+
 // settingPrefix begins the names under which secrets among a format's settings are kept.
 const settingPrefix = "settings."
 

@@ -9,6 +9,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/settings"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // Capability is a switch with properties. There is one of a type; those types of which there can be several are not found here.
@@ -33,6 +34,13 @@ func (r *Resources) Capabilities() *Set[Capability] {
 		Get: func(ctx context.Context, name string) (Capability, error) {
 			c, err := r.capability(ctx, name)
 			return capabilityOf(c), err
+		},
+		Row: func(ctx context.Context, name string) (kv.Row, error) {
+			c, err := r.capability(ctx, name)
+			if err != nil {
+				return kv.Row{}, err
+			}
+			return r.Settings.Row(ctx, c.ID)
 		},
 		Create: func(ctx context.Context, _ access.Actor, d Capability) error {
 			if t, ok := settings.TypeOf(d.Type); ok && t.Many {

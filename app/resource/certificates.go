@@ -50,6 +50,7 @@ func (r *Resources) Certificates() *Set[Certificate] {
 			}
 			return certificateOf(c), nil
 		},
+		Row: r.Trust.Row,
 		Create: func(ctx context.Context, _ access.Actor, d Certificate) error {
 			_, err := r.Trust.Add(ctx, d.PEM)
 			return err

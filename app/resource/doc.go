@@ -6,6 +6,8 @@
 //
 //   - A document that is read holds no secret. A secret that is absent, or "***", keeps the stored one.
 //   - A document that was read can be written back unchanged; what the server decides itself is ignored then.
+//   - A document is looked at together with the version of its record (Look): a change that names it is decided in the batch that stores it,
+//     against every writer there is, and its tag tells of changed secrets without being made of them.
 //   - An unknown member is an error that names it.
 //
 // Example:

@@ -8,6 +8,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/storage/kv"
 )
 
 // LDAPServer is an LDAP server, and how people and groups are found in it.
@@ -77,6 +78,7 @@ func (r *Resources) LDAPServers() *Set[LDAPServer] {
 			s, err := r.LDAP.Server(ctx, name)
 			return ldapOf(s), err
 		},
+		Row: func(ctx context.Context, _ string) (kv.Row, error) { return r.LDAP.Row(ctx) }, // one record has them all
 		Create: func(ctx context.Context, actor access.Actor, d LDAPServer) error {
 			_, err := r.LDAP.Create(ctx, actor, d.server())
 			return err
@@ -149,6 +151,7 @@ func (r *Resources) LDAPOrder() *Value[LDAPOrder] {
 			}
 			return doc, err
 		},
+		Row: r.LDAP.Row,
 		Put: func(ctx context.Context, actor access.Actor, doc LDAPOrder) error {
 			return r.LDAP.Reorder(ctx, actor, doc.Servers)
 		},

@@ -42,6 +42,7 @@ func (r *Resources) HTTP() *Value[HTTP] {
 		Name:  "http",
 		Blank: func() HTTP { return HTTP{} },
 		Get:   func(context.Context) (HTTP, error) { return httpOf(r.Outbound.InForce()), nil },
+		Row:   r.Outbound.Row,
 		Put: func(ctx context.Context, _ access.Actor, doc HTTP) error {
 			stored, _ := r.Outbound.Settings()
 			return r.Outbound.Set(ctx, doc.settings(stored))
@@ -128,6 +129,7 @@ func (r *Resources) OutboundGuard() *Value[OutboundGuard] {
 			g := r.Outbound.Guard()
 			return OutboundGuard{g.Enabled, listed(g.AllowedIPs), listed(g.AllowedDomains)}, nil
 		},
+		Row: r.Outbound.Row,
 		Put: func(ctx context.Context, _ access.Actor, doc OutboundGuard) error {
 			return r.Outbound.SetGuard(ctx, outbound.Guard(doc))
 		},

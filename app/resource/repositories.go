@@ -102,6 +102,7 @@ func (r *Resources) Repositories() *Set[Repository] {
 			d, err := r.definition(name)
 			return repositoryOf(d), err
 		},
+		Row: held(r.Engine.RepositoryRow),
 		Create: func(ctx context.Context, actor access.Actor, d Repository) error {
 			return r.Engine.Create(ctx, d.definition(repository.Definition{}), actor.UserID)
 		},

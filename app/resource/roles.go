@@ -40,6 +40,7 @@ func (r *Resources) Roles() *Set[Role] {
 			role, err := r.Access.Role(ctx, access.SourceLocal, id)
 			return roleOf(role), err
 		},
+		Row: r.Access.RoleRow,
 		Create: func(ctx context.Context, actor access.Actor, d Role) error {
 			_, err := r.Access.CreateRole(ctx, actor, d.input())
 			return err
@@ -102,6 +103,7 @@ func (r *Resources) Privileges() *Set[Privilege] {
 			p, err := r.Access.Privilege(ctx, name)
 			return privilegeOf(p), err
 		},
+		Row: r.Access.PrivilegeRow,
 		Create: func(ctx context.Context, actor access.Actor, d Privilege) error {
 			return r.Access.CreatePrivilege(ctx, actor, d.privilege())
 		},
@@ -156,6 +158,7 @@ func (r *Resources) Selectors() *Set[Selector] {
 			s, err := r.Access.Selector(ctx, name)
 			return Selector(s), err
 		},
+		Row: r.Access.SelectorRow,
 		Create: func(ctx context.Context, actor access.Actor, d Selector) error {
 			return r.Access.CreateSelector(ctx, actor, access.Selector(d))
 		},

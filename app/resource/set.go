@@ -2,6 +2,9 @@ package resource
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
@@ -13,6 +16,7 @@ import (
 	"entrepot/app/settings"
 	"entrepot/app/tasks"
 	"entrepot/app/trust"
+	"entrepot/storage/kv"
 )
 
 // Options are the domains behind the documents. All are required.
@@ -43,6 +47,8 @@ type Set[T any] struct {
 	Fill  func(*T)        // gives defaults that depend on other members; nil for none
 	List  func(ctx context.Context) ([]T, error)
 	Get   func(ctx context.Context, key string) (T, error)
+	// Row tells which state of the record behind a document is in force, secrets included; what Get gives afterwards is at least as new.
+	Row func(ctx context.Context, key string) (kv.Row, error)
 
 	Create  func(ctx context.Context, actor access.Actor, doc T) error
 	Replace func(ctx context.Context, actor access.Actor, key string, doc T) error
@@ -65,8 +71,42 @@ type Value[T any] struct {
 	Name   string // as URLs and configuration files spell it, for example "anonymous"
 	Blank  func() T
 	Get    func(ctx context.Context) (T, error)
+	Row    func(ctx context.Context) (kv.Row, error) // as in Set
 	Put    func(ctx context.Context, actor access.Actor, doc T) error
 	Clear  func(ctx context.Context, actor access.Actor) error // nil when it cannot be forgotten
 	Settle func(ctx context.Context, doc *T) error             // as in Set
 	Unset  func(*T) bool                                       // reports that nobody set it yet, so that a configuration file leaves it out; nil means never
+}
+
+// Look gives a document and which state of its record it comes from. A change in a context of kv.Expect with that row is refused unless
+// the document is still the same, whoever changes it.
+func (s *Set[T]) Look(ctx context.Context, key string) (doc T, row kv.Row, err error) {
+	if row, err = s.Row(ctx, key); err == nil {
+		doc, err = s.Get(ctx, key)
+	}
+	return doc, row, err
+}
+
+// Look is as that of Set.
+func (v *Value[T]) Look(ctx context.Context) (doc T, row kv.Row, err error) {
+	if row, err = v.Row(ctx); err == nil {
+		doc, err = v.Get(ctx)
+	}
+	return doc, row, err
+}
+
+// Tag names a state of a document: another one has another tag, also when only secrets differ. It tells nothing about them, because it
+// is made of what is shown and of the number of the record's version.
+func Tag(doc any, row kv.Row) (string, error) {
+	data, err := Encode(doc)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(data, row.Version))
+	return base64.RawURLEncoding.EncodeToString(sum[:16]), nil
+}
+
+// held makes a Row of what a domain that keeps its records in memory tells.
+func held(row func(key string) kv.Row) func(context.Context, string) (kv.Row, error) {
+	return func(_ context.Context, key string) (kv.Row, error) { return row(key), nil }
 }

@@ -34,6 +34,7 @@ func (r *Resources) Realms() *Value[Realms] {
 			}
 			return doc, err
 		},
+		Row: r.Access.RealmsRow,
 		Put: func(ctx context.Context, actor access.Actor, doc Realms) error {
 			return r.Access.SetActiveRealms(ctx, actor, doc.Active)
 		},
@@ -60,6 +61,7 @@ func (r *Resources) Anonymous() *Value[Anonymous] {
 			a, err := r.Access.Anonymous(ctx)
 			return Anonymous{a.Enabled, a.UserID, a.Realm}, err
 		},
+		Row: r.Access.AnonymousRow,
 		Put: func(ctx context.Context, actor access.Actor, doc Anonymous) error {
 			return r.Access.SetAnonymous(ctx, actor, access.Anonymous{Enabled: doc.Enabled, UserID: doc.UserID, Realm: doc.Realm})
 		},
@@ -94,6 +96,7 @@ func (r *Resources) Email() *Value[Email] {
 			}
 			return emailOf(m), err
 		},
+		Row: r.Mail.Row,
 		Put: func(ctx context.Context, _ access.Actor, doc Email) error {
 			stored, _, err := r.Mail.Settings(ctx)
 			if err != nil {
@@ -121,6 +124,7 @@ func (r *Resources) AuditSettings() *Value[audit.Settings] {
 		Name:  "audit",
 		Blank: audit.Defaults,
 		Get:   func(context.Context) (audit.Settings, error) { return r.Audit.Settings(), nil },
+		Row:   r.Audit.Row,
 		Put:   func(ctx context.Context, _ access.Actor, doc audit.Settings) error { return r.Audit.Set(ctx, doc) },
 	}
 }

@@ -51,6 +51,7 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 			b, err := r.blobStore(name)
 			return blobStoreOf(b), err
 		},
+		Row: held(r.Engine.BlobStoreRow),
 		Create: func(ctx context.Context, _ access.Actor, b BlobStore) error {
 			if wrong := b.faults(); len(wrong) > 0 {
 				return wrong
@@ -186,6 +187,7 @@ func (r *Resources) RoutingRules() *Set[RoutingRule] {
 			d, err := r.Engine.RoutingRule(name)
 			return ruleOf(d), err
 		},
+		Row: held(r.Engine.RoutingRuleRow),
 		Create: func(ctx context.Context, _ access.Actor, d RoutingRule) error {
 			return r.Engine.CreateRoutingRule(ctx, d.definition())
 		},

@@ -10,6 +10,7 @@ import (
 	"entrepot/app/cleanup"
 	"entrepot/app/tasks"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // CleanupPolicy says which components are old: those that meet all criteria that are there.
@@ -45,6 +46,7 @@ func (r *Resources) CleanupPolicies() *Set[CleanupPolicy] {
 			}
 			return policyOf(p), nil
 		},
+		Row: held(r.Cleanup.Row),
 		Create: func(ctx context.Context, actor access.Actor, d CleanupPolicy) error {
 			return r.Cleanup.Create(ctx, d.policy(), actor.UserID)
 		},
@@ -115,6 +117,7 @@ func (r *Resources) Tasks() *Set[Task] {
 			s, err := r.Upkeep.Get(id)
 			return taskOf(s.Definition), err
 		},
+		Row: held(r.Upkeep.Row),
 		Create: func(ctx context.Context, actor access.Actor, d Task) error {
 			_, err := r.CreateTask(ctx, actor, d)
 			return err
@@ -180,6 +183,13 @@ func (r *Resources) NamedTasks() *Set[Task] {
 		return all, err
 	}
 	set.Get = find
+	set.Row = func(ctx context.Context, name string) (kv.Row, error) {
+		d, err := find(ctx, name)
+		if err != nil {
+			return kv.Row{}, err
+		}
+		return named.Row(ctx, d.ID)
+	}
 	set.Replace = func(ctx context.Context, actor access.Actor, name string, d Task) error {
 		before, err := find(ctx, name)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // User is an account. Of a user of another source than the local one only the status and the roles that are assigned here can be set.
@@ -61,6 +62,10 @@ func (r *Resources) Users() *Set[User] {
 			source, id := splitUser(key, r.Access.Sources())
 			u, err := r.Access.ExportUser(ctx, source, id)
 			return userOf(u.User), err
+		},
+		Row: func(ctx context.Context, key string) (kv.Row, error) {
+			source, id := splitUser(key, r.Access.Sources())
+			return r.Access.UserRow(ctx, source, id)
 		},
 		Create: r.createUser,
 		Replace: func(ctx context.Context, actor access.Actor, key string, u User) error {

@@ -108,6 +108,11 @@ func (s *Store) Get(ctx context.Context, name string) (Script, error) {
 	return script, err
 }
 
+// Row tells which state of a script's record is stored; version 0 when there is none.
+func (s *Store) Row(ctx context.Context, name string) (kv.Row, error) {
+	return s.store.Row(ctx, key(name))
+}
+
 func (s *Store) read(ctx context.Context, name string) (script Script, version uint64, err error) {
 	if name == "" || len(name) > MaxName {
 		return script, 0, ErrNotFound

@@ -315,6 +315,11 @@ func (s *Settings) Capability(ctx context.Context, id string) (Capability, error
 	return s.decode(e)
 }
 
+// Row tells which state of a capability's record is stored; version 0 when there is none.
+func (s *Settings) Row(ctx context.Context, id string) (kv.Row, error) {
+	return s.store.Row(ctx, key(id))
+}
+
 func (s *Settings) put(ctx context.Context, c Capability, op func(kv.Key, []byte) kv.Op) error {
 	r := record{Capability: c}
 	for id, secret := range c.Secrets {

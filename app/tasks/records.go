@@ -35,6 +35,17 @@ func definitionKey(id string) kv.Key { return kv.Key{Partition: definitionPartit
 
 func runsKey(id string) kv.Key { return kv.Key{Partition: runsPartition, Sort: id} }
 
+// Row tells which state of a task's record is in force; version 0 when there is no such task.
+func (s *Service) Row(id string) kv.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row := kv.Row{Key: definitionKey(id)}
+	if t := s.tasks[id]; t != nil {
+		row.Version = t.version
+	}
+	return row
+}
+
 // load reads all tasks.
 func (s *Service) load(ctx context.Context) error {
 	for e, err := range s.store.Scan(ctx, definitionPartition, kv.Range{}) {

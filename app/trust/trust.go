@@ -183,6 +183,11 @@ func (s *Store) Get(ctx context.Context, fingerprint string) (Certificate, error
 	return decode(e)
 }
 
+// Row tells which state of a certificate's record is stored; version 0 when there is none.
+func (s *Store) Row(ctx context.Context, fingerprint string) (kv.Row, error) {
+	return s.store.Row(ctx, key(fingerprint))
+}
+
 // maxFingerprint keeps what clients ask for within the keys of the store, in bytes.
 const maxFingerprint = 128
 

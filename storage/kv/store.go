@@ -74,12 +74,13 @@ func (s *Store) Scan(ctx context.Context, partition string, r Range) iter.Seq2[E
 }
 
 // Apply commits a batch: all of it, durably, or nothing. Several Adds to one key are summed; any other repetition of a key is an error.
+// See Expect for conditions that come with the context.
 func (s *Store) Apply(ctx context.Context, ops ...Op) error {
 	merged, err := mergeOps(ops)
 	if err != nil || len(merged) == 0 {
 		return err
 	}
-	return s.driver.Apply(ctx, merged)
+	return s.apply(ctx, merged)
 }
 
 // Close closes the driver.

@@ -32,6 +32,9 @@ type loaded struct {
 	servers []Server
 }
 
+// Row tells which state of the record of all servers is stored; version 0 when there is none.
+func (s *Service) Row(ctx context.Context) (kv.Row, error) { return s.store.Row(ctx, serversKey()) }
+
 // load gives the servers as they are stored now.
 func (s *Service) load(ctx context.Context) (*loaded, error) {
 	e, err := s.store.Get(ctx, serversKey())
