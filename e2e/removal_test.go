@@ -134,6 +134,8 @@ func TestKillAroundRemovals(t *testing.T) {
 		<-time.After(time.Duration(rand.IntN(40)) * time.Millisecond)
 		s.kill()
 		s.run()
+		s.awaitTask(cleanup) // it goes on by itself
+		s.awaitTask(snapshots)
 		s.checkArtifacts(artifacts)
 	}
 	if result := s.runTask(cleanup); result != "OK" {

@@ -16,6 +16,21 @@ type Run struct {
 	Looked   func(n int64)    // hears of components that were looked at; nil for nobody
 	Selected func(*Candidate) // hears of each component before it goes; nil for nobody
 	Policies []Policy         // instead of those that the repository names
+	From     Mark             // of a run that ended early: this one goes on behind it and counts on
+	Passed   func(Mark)       // hears after each component from where another run could go on; nil for nobody
+}
+
+// Mark is how far a run came in the order of the components. The zero value is the beginning.
+type Mark struct {
+	After  catalog.Coordinates `json:"after"` // the component that was the last to be looked at
+	Report Report              `json:"report"`
+}
+
+func (m *Mark) after() *catalog.Coordinates {
+	if m.Report.Looked == 0 {
+		return nil
+	}
+	return &m.After
 }
 
 // Report is what a run did.
@@ -53,7 +68,7 @@ func (s *Service) Assigned(repository string) []Policy {
 
 // Clean removes from a repository what its policies select. What was removed before an error stays removed; the report counts it.
 func (s *Service) Clean(ctx context.Context, repository string, run Run) (Report, error) {
-	var report Report
+	report := run.From.Report
 	if run.Policies == nil {
 		run.Policies = s.Assigned(repository)
 	}
@@ -90,47 +105,55 @@ func (r *Report) Count(c *Candidate) {
 
 // clean hands all selected components to remove.
 func (s *Service) clean(ctx context.Context, repository string, run Run, remove func(*Candidate) error, report *Report) error {
-	for c, err := range s.selection(ctx, repository, run.Policies, &report.Looked) {
+	for l, err := range s.selection(ctx, repository, run.Policies, run.From.after()) {
 		if err != nil {
 			return err
+		}
+		report.Looked++
+		if l.selected != nil {
+			report.Selected++
+			if run.Selected != nil {
+				run.Selected(l.selected)
+			}
+			if err := remove(l.selected); err != nil {
+				return err
+			}
 		}
 		if run.Looked != nil {
 			run.Looked(1)
 		}
-		if c == nil {
-			continue
-		}
-		report.Selected++
-		if run.Selected != nil {
-			run.Selected(c)
-		}
-		if err := remove(c); err != nil {
-			return err
+		if run.Passed != nil {
+			run.Passed(Mark{After: l.at, Report: *report})
 		}
 	}
 	return ctx.Err()
 }
 
-// selection goes through the components of a repository in their order, and delivers each that a policy selects, nil for each other.
-func (s *Service) selection(ctx context.Context, repository string, policies []Policy, looked *int64) iter.Seq2[*Candidate, error] {
-	return func(yield func(*Candidate, error) bool) {
+// look is a component that was looked at.
+type look struct {
+	at       catalog.Coordinates
+	selected *Candidate // nil when no policy selects it
+}
+
+// selection looks at the components of a repository in their order, behind one of them.
+func (s *Service) selection(ctx context.Context, repository string, policies []Policy, after *catalog.Coordinates) iter.Seq2[look, error] {
+	return func(yield func(look, error) bool) {
 		d, ok := s.engine.Lookup(repository)
 		tree := s.engine.ContentOf(repository)
 		if !ok || tree == nil || d.Kind == formats.Proxy || len(policies) == 0 {
 			return
 		}
 		walk := newWalk(ctx, tree, policies, s.engine.Abilities(d.Format), s.now())
-		for c, err := range tree.Components(ctx, catalog.ComponentQuery{}) {
+		for c, err := range tree.Components(ctx, catalog.ComponentQuery{After: after}) {
 			if err == nil {
 				err = ctx.Err()
 			}
 			if err != nil {
-				yield(nil, err)
+				yield(look{}, err)
 				return
 			}
-			*looked++
-			candidate, err := walk.decide(c)
-			if !yield(candidate, err) || err != nil {
+			selected, err := walk.decide(c)
+			if !yield(look{c.Coordinates, selected}, err) || err != nil {
 				return
 			}
 		}
@@ -192,15 +215,15 @@ const (
 
 // Preview shows the first components of a repository that a policy would remove now. more tells that it did not look at all.
 func (s *Service) Preview(ctx context.Context, repository string, c Criteria) (found []*Candidate, more bool, err error) {
-	var looked int64
-	for candidate, err := range s.selection(ctx, repository, []Policy{{Criteria: c}}, &looked) {
+	looked := 0
+	for l, err := range s.selection(ctx, repository, []Policy{{Criteria: c}}, nil) {
 		if err != nil {
 			return nil, false, fmt.Errorf("cleanup: preview of %s: %w", repository, err)
 		}
-		if candidate != nil {
-			found = append(found, candidate)
+		if l.selected != nil {
+			found = append(found, l.selected)
 		}
-		if len(found) == previewLength || looked == previewLooks {
+		if looked++; len(found) == previewLength || looked == previewLooks {
 			return found, true, nil
 		}
 	}

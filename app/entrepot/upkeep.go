@@ -44,7 +44,7 @@ func (a *appliance) openUpkeep(ctx context.Context) (err error) {
 	a.cleanup = cleanup.New(a.policies, a.engine, cleanup.Options{Audit: a.audit, Log: a.log})
 	a.figures = newFigures()
 	types := upkeep.Types(upkeep.Options{
-		Engine: a.engine, Catalog: a.catalog, Cleanup: a.cleanup, Search: a.search, Access: a.access, Checkpoint: a.records.Checkpoint, Log: a.log,
+		Engine: a.engine, Catalog: a.catalog, Store: a.store, Cleanup: a.cleanup, Search: a.search, Access: a.access, Checkpoint: a.records.Checkpoint, Log: a.log,
 		Collected: func(blobs, bytes int64) {
 			a.figures.collected.Add(float64(blobs))
 			a.figures.freed.Add(float64(bytes))

@@ -26,6 +26,11 @@ func (m *Monitor) Total(n int64) { m.change(func(p *Progress) { p.Total = n }) }
 // Add counts what is done.
 func (m *Monitor) Add(n int64) { m.change(func(p *Progress) { p.Done += n }) }
 
+// Resume counts what an earlier run did: it is done and says nothing of the rate.
+func (m *Monitor) Resume(n int64) {
+	m.change(func(p *Progress) { p.Done, p.Resumed = p.Done+n, p.Resumed+n })
+}
+
 // Say tells what the run is at.
 func (m *Monitor) Say(format string, args ...any) {
 	m.change(func(p *Progress) { p.Message = fmt.Sprintf(format, args...) })
@@ -55,7 +60,7 @@ func (m *Monitor) Progress() Progress {
 	p := m.progress
 	p.Started = m.started
 	if elapsed := m.now().Sub(m.started).Seconds(); elapsed > 0 {
-		p.Rate = float64(p.Done) / elapsed
+		p.Rate = float64(p.Done-p.Resumed) / elapsed
 	}
 	return p
 }

@@ -63,7 +63,26 @@ func (s *Service) begin(ctx, work context.Context) {
 			s.runs.Go(func() { s.tell(work, def, o) })
 		}
 		s.plan(t, since)
+		s.goOn(t)
 		s.touch(t)
+	}
+}
+
+// maxGoingOn is how often in a row a run that was cut off goes on by itself: it may be what ends the process.
+const maxGoingOn = 3
+
+// goOn asks for a run that the end of the process cut off, if it can go on from there. s.mu is held.
+func (s *Service) goOn(t *task) {
+	typ := s.types[t.def.Type]
+	if typ == nil || !typ.Resumes || !t.def.Enabled {
+		return
+	}
+	cut := 0
+	for cut < len(t.runs.Ended) && t.runs.Ended[cut].Result == Interrupted {
+		cut++
+	}
+	if cut > 0 && cut <= maxGoingOn {
+		s.enqueue(t, t.runs.Ended[0].Actor)
 	}
 }
 

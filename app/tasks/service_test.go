@@ -370,6 +370,57 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
+// TestGoingOn ends the process during runs that go on from where they were: at most some times in a row they do so by themselves.
+func TestGoingOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		resumes := func(o *tasks.Options) { o.Types[0].Resumes = true }
+		h := open(t, nil, resumes).serve()
+		id := h.make(tasks.Definition{Type: "sleep"})
+		h.begin(id)
+		for range 3 {
+			h.stop()
+			h = open(t, h.store, resumes).serve()
+			if got := h.get(id); got.State != tasks.Running {
+				t.Fatalf("after the end of the process: %+v", got)
+			}
+		}
+		h.stop()
+		h = open(t, h.store, resumes).serve()
+		defer func() { h.stop() }()
+		if got := h.get(id); got.State != tasks.Waiting || len(got.Runs) != 4 {
+			t.Errorf("it goes on and on: %+v", got)
+		}
+		h.begin(id)
+		must(t, h.Stop(t.Context(), id, "ann"))
+		synctest.Wait()
+		h.stop()
+		h = open(t, h.store, resumes).serve()
+		if got := h.get(id); got.State != tasks.Waiting || got.Runs[0].Result != tasks.Stopped {
+			t.Errorf("what a user stopped: %+v", got)
+		}
+	})
+}
+
+func TestMonitorTellsTheRateOfThisRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, nil, func(o *tasks.Options) {
+			do := o.Types[0].Do
+			o.Types[0].Do = func(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
+				m.Resume(90)
+				defer m.Total(100)
+				return do(ctx, p, m)
+			}
+		}).serve()
+		defer h.stop()
+		id := h.make(tasks.Definition{Type: "sleep", Properties: map[string]string{"seconds": "10"}})
+		h.begin(id)
+		later(4 * time.Second)
+		if p := h.get(id).Progress; p == nil || p.Done != 94 || p.Resumed != 90 || p.Rate != 1 {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, nil, nil).serve()

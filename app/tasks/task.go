@@ -57,7 +57,10 @@ type Type struct {
 	Name   string // for people
 	Help   string // a sentence or two
 	Fields []Field
-	Single bool // there is at most one task of it, and users can neither make nor remove it
+	// Resumes says that a run goes on from where an earlier one was cut off. The end of the process then is no reason to wait for the next
+	// time: it goes on when tasks are served again.
+	Resumes bool
+	Single  bool // there is at most one task of it, and users can neither make nor remove it
 	// Check finds what is wrong with properties beyond what Fields say, for example names of things that do not exist. May be nil.
 	Check func(properties map[string]string) formats.FieldErrors
 	// Claims gives what a run needs for itself. May be nil.
@@ -150,6 +153,7 @@ type Outcome struct {
 type Progress struct {
 	Started time.Time
 	Done    int64
+	Resumed int64   // of Done, what earlier runs did from which this one goes on
 	Total   int64   // 0 when not known
 	Rate    float64 // done per second since the start
 	Message string  // what it is at, may be empty

@@ -36,7 +36,7 @@ func (w *work) blobTypes() []tasks.Type {
 					Help: "Collect although no record names any blob of the store, for one that was really emptied",
 				},
 			},
-			Claims: claim(claimBlobStore, "blobStore"), Do: w.collect,
+			Claims: claim(claimBlobStore, "blobStore"), Do: w.collect, Resumes: true,
 			Title: func(p map[string]string) string { return "Compacting " + p["blobStore"] + " blob store" },
 		},
 		{
@@ -62,12 +62,19 @@ func (g guarded) Referenced(ctx context.Context, ref catalog.BlobRef) (bool, err
 	return g.Records.Referenced(ctx, ref)
 }
 
+// collecting is how far a collection came: through some stores, and into one.
+type collecting struct {
+	Through gc.Stats `json:"through"` // of the stores before Store
+	Store   string   `json:"store"`
+	Into    gc.Stats `json:"into"`
+	Last    string   `json:"last"` // hash of the last blob that was looked at in Store
+}
+
 func (w *work) collect(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
 	if err := w.Engine.Writable(); err != nil {
 		return "", err
 	}
-	name := p["blobStore"]
-	stores, err := w.Engine.BlobsIn(name)
+	stores, err := w.Engine.BlobsIn(p["blobStore"])
 	if err != nil {
 		return "", err
 	}
@@ -75,28 +82,13 @@ func (w *work) collect(ctx context.Context, p map[string]string, m *tasks.Monito
 	if err != nil {
 		return "", err
 	}
-	status, err := w.Engine.BlobStoreStatus(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	m.Total(status.Blobs) // and those that are to be found
-	dry := p["dryRun"] == "true"
-	var stats gc.Stats
-	for _, store := range stores {
-		of, failed := gc.Collect(ctx, gc.Options{
-			Store: store, Records: guarded{w.Catalog, w.Engine.Writable}, Grace: max(time.Duration(days)*day, gc.MinGrace), DryRun: dry,
-			Emptied: p["emptied"] == "true", Looked: func(blobs, _ int64) { m.Add(blobs) }, Now: w.Now,
-		})
-		stats.Add(of)
-		if err = failed; err != nil {
-			break
-		}
-	}
-	if !dry {
-		w.Collected(stats.Collected, stats.Reclaimed)
-	}
+	c := &collection{work: w, m: m, stores: stores, options: gc.Options{
+		Records: guarded{w.Catalog, w.Engine.Writable}, Grace: max(time.Duration(days)*day, gc.MinGrace), DryRun: p["dryRun"] == "true",
+		Emptied: p["emptied"] == "true", Now: w.Now,
+	}}
+	stats, err := c.run(ctx, p["blobStore"])
 	verb := "removed"
-	if dry {
+	if c.options.DryRun {
 		verb = "would be removed"
 	}
 	message := fmt.Sprintf("%s (%s) of %d %s", counted(stats.Collected, "blob"), progress.Bytes(stats.Reclaimed), stats.Blobs, verb)
@@ -106,7 +98,94 @@ func (w *work) collect(ctx context.Context, p map[string]string, m *tasks.Monito
 	if stats.Missing > 0 {
 		message += fmt.Sprintf("; %d that are in use are missing: verify the store", stats.Missing)
 	}
-	return message, err
+	return message + c.resumed, err
+}
+
+// collection is a run over all stores behind one name.
+type collection struct {
+	*work
+	m       *tasks.Monitor
+	stores  []*blob.Store
+	options gc.Options
+	at      *position[collecting]
+	named   []int64 // for each store, how many blobs records name
+	resumed string  // says so
+}
+
+// run collects, from where an earlier run was, and gives what all of them did.
+func (c *collection) run(ctx context.Context, name string) (sum gc.Stats, err error) {
+	work := "collect/"
+	if c.options.DryRun {
+		work = "collect-dry/"
+	}
+	var names []string
+	for _, s := range c.stores {
+		names = append(names, s.Name())
+		usage, err := c.Catalog.StoreUsage(ctx, s.Name())
+		if err != nil {
+			return sum, err
+		}
+		c.named = append(c.named, usage.Blobs)
+	}
+	c.at, err = openPosition[collecting](ctx, c.work, work+name, []any{names, c.options.Grace, c.options.Emptied})
+	if err != nil {
+		return sum, err
+	}
+	begin := 0
+	if c.at.resumed {
+		c.m.Resume(c.at.At.Through.Blobs + c.at.At.Into.Blobs)
+		c.resumed = "; this went on from where an earlier run had ended"
+		if c.at.At.Into.Last, err = blob.ParseHash(c.at.At.Last); err != nil {
+			return sum, err
+		}
+		begin = slices.Index(names, c.at.At.Store)
+	}
+	for i := begin; i < len(c.stores) && err == nil; i++ {
+		err = c.store(ctx, i)
+	}
+	sum = c.at.At.Through
+	sum.Add(c.at.At.Into)
+	return sum, c.at.end(ctx, err)
+}
+
+// store collects in one store.
+func (c *collection) store(ctx context.Context, i int) error {
+	at := &c.at.At
+	if name := c.stores[i].Name(); at.Store != name {
+		at.Through.Add(at.Into)
+		at.Store, at.Into, at.Last = name, gc.Stats{}, blob.Hash{}.String()
+	}
+	o := c.options
+	o.Store, o.From = c.stores[i], at.Into
+	o.Looked = func(s gc.Stats) {
+		c.m.Add(s.Blobs - at.Into.Blobs)
+		at.Into, at.Last = s, s.Last.String()
+		c.expect(i, s.Expected())
+		c.at.passed(ctx)
+	}
+	c.expect(i, 0)
+	stats, err := gc.Collect(ctx, o)
+	if !o.DryRun {
+		c.Collected(stats.Collected-o.From.Collected, stats.Reclaimed-o.From.Reclaimed)
+	}
+	if err == nil {
+		at.Into, at.Last = stats, stats.Last.String()
+		c.expect(i, stats.Blobs)
+	}
+	return err
+}
+
+// expect tells how many blobs there are in all, while store i is looked at, in which there are n: 0 when it is too early to tell, then
+// those that records name have to do, as in the stores behind it.
+func (c *collection) expect(i int, n int64) {
+	if n == 0 {
+		n = max(c.named[i], c.at.At.Into.Blobs)
+	}
+	n += c.at.At.Through.Blobs
+	for _, named := range c.named[i+1:] {
+		n += named
+	}
+	c.m.Total(n)
 }
 
 // maxListed is how many problems of a run the message counts by name.

@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"entrepot/app/access"
 	"entrepot/app/cleanup"
@@ -13,7 +14,7 @@ import (
 
 func (w *work) cleanupType() tasks.Type {
 	return tasks.Type{
-		ID: Cleanup, Name: "Repositories: clean up by policies", Single: true, Claims: claimAll(claimRepository), Do: w.cleanUp,
+		ID: Cleanup, Name: "Repositories: clean up by policies", Single: true, Claims: claimAll(claimRepository), Do: w.cleanUp, Resumes: true,
 		Help:  "Removes from every repository what its cleanup policies select. The space is freed when blobs are collected.",
 		Title: func(map[string]string) string { return "Run repository cleanup" },
 	}
@@ -26,25 +27,89 @@ func (w *work) cleanUp(ctx context.Context, _ map[string]string, m *tasks.Monito
 			list = append(list, d)
 		}
 	}
-	return w.clean(ctx, list, cleanup.Run{}, m)
+	return w.clean(ctx, Cleanup, list, nil, m)
 }
 
-// clean runs over repositories and words what was removed.
-func (w *work) clean(ctx context.Context, list []repository.Definition, run cleanup.Run, m *tasks.Monitor) (string, error) {
-	if err := w.total(ctx, m, list); err != nil {
+// clean removes from repositories what policies select: those that they name unless some are given.
+func (w *work) clean(ctx context.Context, name string, list []repository.Definition, policies []cleanup.Policy, m *tasks.Monitor) (string, error) {
+	asked := make([]any, 0, 2*len(list)+1)
+	for _, d := range list {
+		asked = append(asked, d.Content, w.Cleanup.Assigned(d.Name))
+	}
+	return w.removeFrom(ctx, removal{
+		name: name, asked: append(asked, policies), list: list,
+		from: func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error) {
+			return w.Cleanup.Clean(ctx, d.Name, cleanup.Run{Policies: policies, From: from, Passed: passed, Looked: m.Add})
+		},
+	}, m)
+}
+
+// removal is the removal of components from repositories, one after the other.
+type removal struct {
+	name  string // under which its position is kept
+	asked any    // what it depends on
+	list  []repository.Definition
+	// from removes from one repository behind a mark, and tells how far it is.
+	from func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error)
+}
+
+// removing is how far a removal came.
+type removing struct {
+	Through    []string       `json:"through"` // repositories
+	Sum        cleanup.Report `json:"sum"`     // of these
+	Repository string         `json:"repository"`
+	Mark       cleanup.Mark   `json:"mark"`
+}
+
+// removeFrom goes through the repositories, from where an earlier run was, and words what all of them removed.
+func (w *work) removeFrom(ctx context.Context, r removal, m *tasks.Monitor) (string, error) {
+	p, err := openPosition[removing](ctx, w, r.name, r.asked)
+	if err != nil {
 		return "", err
 	}
-	run.Looked = m.Add
-	var sum cleanup.Report
-	for _, d := range list {
-		m.Say("%s", d.Name)
-		report, err := w.Cleanup.Clean(ctx, d.Name, run)
-		sum.Add(report)
-		if err != nil {
-			return amounts(sum.Components, sum.Assets, sum.Bytes, run.DryRun), err
+	n, err := w.components(ctx, r.list)
+	if err != nil {
+		return "", err
+	}
+	suffix := ""
+	if p.resumed {
+		before := p.At.Sum
+		before.Add(p.At.Mark.Report)
+		n += before.Components // these are gone
+		m.Resume(before.Looked)
+		suffix = "; this went on from where an earlier run had ended"
+	}
+	m.Total(n)
+	for _, d := range r.list {
+		if err == nil && !slices.Contains(p.At.Through, d.Name) {
+			m.Say("%s", d.Name)
+			err = w.removeFromOne(ctx, r, d, p)
 		}
 	}
-	return amounts(sum.Components, sum.Assets, sum.Bytes, run.DryRun) + " from " + repositories(len(list)), nil
+	sum := p.At.Sum
+	sum.Add(p.At.Mark.Report)
+	if err = p.end(ctx, err); err == nil {
+		suffix = " from " + repositories(len(r.list)) + suffix
+	}
+	return amounts(sum.Components, sum.Assets, sum.Bytes, false) + suffix, err
+}
+
+func (w *work) removeFromOne(ctx context.Context, r removal, d repository.Definition, p *position[removing]) error {
+	if p.At.Repository != d.Name {
+		p.At.Repository, p.At.Mark = d.Name, cleanup.Mark{}
+	}
+	report, err := r.from(d, p.At.Mark, func(mark cleanup.Mark) {
+		p.At.Mark = mark
+		p.passed(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	p.At.Sum.Add(report)
+	p.At.Through = append(p.At.Through, d.Name)
+	p.At.Repository, p.At.Mark = "", cleanup.Mark{}
+	p.passed(ctx)
+	return nil
 }
 
 func (w *work) removeTypes() []tasks.Type {
@@ -59,8 +124,8 @@ func (w *work) removeTypes() []tasks.Type {
 		{
 			ID: RemoveUnused, Name: "Repository: remove unused components of caches", Fields: []tasks.Field{cache, days},
 			Help:   "Removes from caches what nobody has downloaded for some days. It is fetched again when it is asked for.",
-			Claims: claim(claimRepository, "repository"),
-			Title:  func(p map[string]string) string { return "Remove unused components of " + p["repository"] },
+			Claims: claim(claimRepository, "repository"), Resumes: true,
+			Title: func(p map[string]string) string { return "Remove unused components of " + p["repository"] },
 			Do: func(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
 				return w.removeUnused(ctx, cache, p, "", m)
 			},
@@ -68,8 +133,8 @@ func (w *work) removeTypes() []tasks.Type {
 		{
 			ID: MavenRemoveUnusedSnap, Name: "Maven: remove unused snapshots", Fields: []tasks.Field{maven, days},
 			Help:   "Removes snapshots that nobody has downloaded for some days.",
-			Claims: claim(claimRepository, "repository"),
-			Title:  func(p map[string]string) string { return "Remove unused snapshots of " + p["repository"] },
+			Claims: claim(claimRepository, "repository"), Resumes: true,
+			Title: func(p map[string]string) string { return "Remove unused snapshots of " + p["repository"] },
 			Do: func(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
 				return w.removeUnused(ctx, maven, p, cleanup.Prereleases, m)
 			},
@@ -91,8 +156,11 @@ func (w *work) removeUnused(ctx context.Context, f tasks.Field, p map[string]str
 		return "", fmt.Errorf("property days must be at least 1")
 	}
 	unused := cleanup.Policy{Criteria: cleanup.Criteria{DownloadedDays: &days, Release: release}}
-	return w.clean(ctx, list, cleanup.Run{Policies: []cleanup.Policy{unused}}, m)
+	return w.clean(ctx, removalName(RemoveUnused+string(release), p), list, []cleanup.Policy{unused}, m)
 }
+
+// removalName names the position of a task's work on what its property names.
+func removalName(typ string, p map[string]string) string { return typ + "/" + p["repository"] }
 
 func (w *work) tokensType() tasks.Type {
 	return tasks.Type{

@@ -32,8 +32,8 @@ func (w *work) snapshotsType() tasks.Type {
 			{ID: "ifReleased", Label: "Remove what was released", Kind: tasks.Boolean, Default: "false", Help: "In any hosted Maven repository"},
 			{ID: "graceDays", Label: "Days after the release", Kind: tasks.Number, Min: least(0), Help: "So long they stay after the release"},
 		},
-		Claims: claimAll(claimRepository),
-		Title:  func(p map[string]string) string { return "Remove old snapshots of " + p["repository"] },
+		Claims: claimAll(claimRepository), Resumes: true,
+		Title: func(p map[string]string) string { return "Remove old snapshots of " + p["repository"] },
 		Do: func(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
 			return w.removeSnapshots(ctx, repo, p, m)
 		},
@@ -73,17 +73,21 @@ func (w *work) removeSnapshots(ctx context.Context, f tasks.Field, p map[string]
 		return "", err
 	}
 	list := w.hosted(named)
-	if err := w.total(ctx, m, list); err != nil {
-		return "", err
-	}
-	var sum cleanup.Report
+	asked := []any{p}
 	for _, d := range list {
-		m.Say("%s", d.Name)
-		if err := w.removeSnapshotsOf(ctx, d, rules, m, &sum); err != nil {
-			return amounts(sum.Components, sum.Assets, sum.Bytes, false), fmt.Errorf("snapshots of %s: %w", d.Name, err)
-		}
+		asked = append(asked, d.Content)
 	}
-	return amounts(sum.Components, sum.Assets, sum.Bytes, false) + " from " + repositories(len(list)), nil
+	return w.removeFrom(ctx, removal{
+		name: removalName(MavenRemoveSnapshots, p), asked: asked, list: list,
+		from: func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error) {
+			s := &snapshots{work: w, rules: rules, m: m, mark: from, passed: passed}
+			err := s.run(ctx, d)
+			if err != nil {
+				err = fmt.Errorf("snapshots of %s: %w", d.Name, err)
+			}
+			return s.mark.Report, err
+		},
+	}, m)
 }
 
 // hosted gives the hosted repositories among, and behind, some.
@@ -117,59 +121,87 @@ type build struct {
 	stored time.Time
 }
 
-// removeSnapshotsOf goes through the components by their names. It remembers the builds of one version at a time.
-func (w *work) removeSnapshotsOf(ctx context.Context, d repository.Definition, rules snapshotRules, m *tasks.Monitor, sum *cleanup.Report) (err error) {
-	f := w.Engine.Abilities(d.Format)
+// snapshots is the removal of builds from one repository. It remembers the builds of one version at a time.
+type snapshots struct {
+	*work
+	rules   snapshotRules
+	m       *tasks.Monitor
+	mark    cleanup.Mark // behind a version whose builds have been decided on
+	passed  func(cleanup.Mark)
+	tree    *catalog.Content
+	pruner  *repository.Pruner
+	orderer formats.VersionOrderer
+	at      catalog.Coordinates // group, name and base version of builds
+	builds  []build
+}
+
+// run goes through the components by their names.
+func (s *snapshots) run(ctx context.Context, d repository.Definition) (err error) {
+	f := s.Engine.Abilities(d.Format)
 	releaser, canTell := f.(formats.Releaser)
 	orderer, canOrder := f.(formats.VersionOrderer)
 	if !canTell || !canOrder {
 		return fmt.Errorf("format %s has no snapshots", d.Format)
 	}
-	pruner := w.Engine.Pruner(d.Name)
+	s.tree, s.pruner, s.orderer = s.Engine.ContentOf(d.Name), s.Engine.Pruner(d.Name), orderer
 	defer func() { // documents are made anew also when the run was stopped
-		if flushErr := pruner.Flush(context.WithoutCancel(ctx)); err == nil {
+		if flushErr := s.pruner.Flush(context.WithoutCancel(ctx)); err == nil {
 			err = flushErr
 		}
 	}()
-	tree := w.Engine.ContentOf(d.Name)
-	var builds []build
-	var at catalog.Coordinates // group, name and base version of builds
-	end := func() error {
-		slices.SortFunc(builds, func(a, b build) int { return -orderer.CompareVersions(a.at.Version, b.at.Version) }) // newest first
-		old, err := w.oldBuilds(ctx, at, builds, rules)
-		for _, b := range old {
-			if err == nil {
-				err = w.removeBuild(ctx, tree, b, pruner, sum)
-			}
-		}
-		builds = builds[:0]
-		return err
+	query := catalog.ComponentQuery{}
+	if s.mark.Report.Looked > 0 {
+		query.After = &s.mark.After
 	}
-	for c, err := range tree.Components(ctx, catalog.ComponentQuery{}) {
+	looked, last := int64(0), s.mark.After // since the mark
+	for c, err := range s.tree.Components(ctx, query) {
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err != nil {
-			return err
-		}
-		m.Add(1)
-		if !releaser.Prerelease(c) {
-			continue
-		}
-		base := catalog.Coordinates{Group: c.Group, Name: c.Name, Version: cmp.Or(c.Attributes["baseVersion"], c.Version)}
-		if base != at {
-			if err := end(); err != nil {
-				return err
+		if err == nil && releaser.Prerelease(c) {
+			if len(s.builds) > 0 && baseOf(c) != s.at {
+				if err = s.decide(ctx); err == nil {
+					s.mark.After, s.mark.Report.Looked, looked = last, s.mark.Report.Looked+looked, 0
+					s.passed(s.mark)
+				}
 			}
-			at = base
+			if err == nil {
+				err = s.add(ctx, c)
+			}
 		}
-		stored, err := storedAt(ctx, tree, c.Coordinates)
 		if err != nil {
 			return err
 		}
-		builds = append(builds, build{c.Coordinates, stored})
+		s.m.Add(1)
+		looked, last = looked+1, c.Coordinates
 	}
-	return end()
+	s.mark.Report.Looked += looked
+	return s.decide(ctx)
+}
+
+// baseOf gives the version that a build is of.
+func baseOf(c *catalog.Component) catalog.Coordinates {
+	return catalog.Coordinates{Group: c.Group, Name: c.Name, Version: cmp.Or(c.Attributes["baseVersion"], c.Version)}
+}
+
+// add remembers a build.
+func (s *snapshots) add(ctx context.Context, c *catalog.Component) error {
+	stored, err := storedAt(ctx, s.tree, c.Coordinates)
+	s.at, s.builds = baseOf(c), append(s.builds, build{c.Coordinates, stored})
+	return err
+}
+
+// decide removes those of the remembered builds that are to go, and forgets all.
+func (s *snapshots) decide(ctx context.Context) error {
+	slices.SortFunc(s.builds, func(a, b build) int { return -s.orderer.CompareVersions(a.at.Version, b.at.Version) }) // newest first
+	old, err := s.oldBuilds(ctx, s.at, s.builds, s.rules)
+	for _, b := range old {
+		if err == nil {
+			err = s.remove(ctx, b)
+		}
+	}
+	s.builds = s.builds[:0]
+	return err
 }
 
 // oldBuilds gives those builds of a version that are to go. builds has the newest first.
@@ -234,14 +266,15 @@ func storedAt(ctx context.Context, tree *catalog.Content, at catalog.Coordinates
 	return latest, nil
 }
 
-func (w *work) removeBuild(ctx context.Context, tree *catalog.Content, b build, pruner *repository.Pruner, sum *cleanup.Report) error {
-	candidate, err := cleanup.Look(ctx, tree, b.at)
+func (s *snapshots) remove(ctx context.Context, b build) error {
+	candidate, err := cleanup.Look(ctx, s.tree, b.at)
 	if err != nil || candidate == nil {
 		return err
 	}
-	gone, err := pruner.Remove(ctx, candidate.Component, candidate.Assets)
+	gone, err := s.pruner.Remove(ctx, candidate.Component, candidate.Assets)
 	if gone {
-		sum.Count(candidate)
+		s.mark.Report.Count(candidate)
+		s.passed(s.mark)
 	}
 	return err
 }

@@ -1,8 +1,9 @@
 // Package upkeep has the kinds of work that tasks of this server do: cleaning up by policies, collecting and verifying blobs, cloning
 // repositories, rebuilding what is derived from content. It gives them to package tasks, which runs them.
 //
-// Invariants: nothing is changed while the server is read-only; work ends soon after its context does, and can then be begun again; two
-// runs that would get in each other's way claim the same thing.
+// Invariants: nothing is changed while the server is read-only; work ends soon after its context does, and can then be begun again, where
+// removal and collection go on from where they were (docs/design/resuming.md); two runs that would get in each other's way claim the
+// same thing.
 //
 //	service, err := tasks.Open(ctx, store, tasks.Options{Types: upkeep.Types(upkeep.Options{Engine: engine, …})})
 //	err = service.Ensure(ctx, upkeep.DefaultCleanup())
@@ -25,6 +26,7 @@ import (
 	"entrepot/app/tasks"
 	"entrepot/formats"
 	"entrepot/storage/catalog"
+	"entrepot/storage/kv"
 )
 
 // The ids of the types.
@@ -53,6 +55,7 @@ type Options struct {
 	Cleanup    *cleanup.Service
 	Search     *search.Index
 	Access     *access.Service
+	Store      *kv.Store                       // keeps how far long work came; default nothing does, and it begins anew
 	Checkpoint func(ctx context.Context) error // writes a checkpoint of the records
 	Collected  func(blobs, bytes int64)        // hears of blobs that were removed; default nobody
 	Log        *slog.Logger                    // default discards
@@ -227,14 +230,18 @@ func counted(n int64, noun string) string {
 
 // total counts the components of repositories, for progress.
 func (w *work) total(ctx context.Context, m *tasks.Monitor, list []repository.Definition) error {
-	var n int64
+	n, err := w.components(ctx, list)
+	m.Total(n)
+	return err
+}
+
+func (w *work) components(ctx context.Context, list []repository.Definition) (n int64, err error) {
 	for _, d := range list {
 		usage, err := w.Engine.HeldUsage(ctx, d.Name)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		n += usage.Components
 	}
-	m.Total(n)
-	return nil
+	return n, nil
 }

@@ -55,9 +55,11 @@ type house struct {
 	search    *search.Index
 	policies  *cleanup.Service
 	disk      *blobmemory.Driver
+	store     *kv.Store
 	types     []tasks.Type
 	stored    time.Time // of what is put
 	collected int64
+	steps     int // after which work is stopped; 0 for not at all
 }
 
 func newHouse(t *testing.T) *house {
@@ -81,8 +83,9 @@ func newHouse(t *testing.T) *house {
 	t.Cleanup(func() { must(t, errors.Join(h.engine.Close(), trees.Close())) })
 	h.search = search.New(store, trees, nil)
 	h.policies = cleanup.New(policies, h.engine, cleanup.Options{Now: clock})
+	h.store = store
 	h.types = upkeep.Types(upkeep.Options{
-		Engine: h.engine, Catalog: trees, Cleanup: h.policies, Search: h.search, Access: h.access, Now: clock,
+		Engine: h.engine, Store: store, Catalog: trees, Cleanup: h.policies, Search: h.search, Access: h.access, Now: clock,
 		Checkpoint: func(context.Context) error { return nil }, Collected: func(blobs, _ int64) { h.collected += blobs },
 	})
 	return h
@@ -108,7 +111,28 @@ func (h *house) try(id string, properties ...string) (string, error) {
 	if wrong := typ.Check(p); len(wrong) > 0 {
 		h.t.Fatalf("%s: %v", id, wrong)
 	}
-	return typ.Do(h.t.Context(), p, nil)
+	return typ.Do(h.context(), p, nil)
+}
+
+// context is the test's, or one that ends in the middle of the work.
+func (h *house) context() context.Context {
+	if h.steps == 0 {
+		return h.t.Context()
+	}
+	return &fuse{Context: h.t.Context(), left: h.steps}
+}
+
+// fuse is a context that ends when it was asked some times whether it has.
+type fuse struct {
+	context.Context
+	left int
+}
+
+func (f *fuse) Err() error {
+	if f.left--; f.left < 0 {
+		return context.Canceled
+	}
+	return f.Context.Err()
 }
 
 func (h *house) do(id string, properties ...string) string {

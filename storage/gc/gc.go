@@ -4,7 +4,8 @@
 //
 //   - A blob that a record names is never removed, whatever error occurs: any doubt ends the pass.
 //   - A dry run and a run follow one plan; a dry run only does not remove.
-//   - A pass can end anywhere, and another one goes on behind Stats.Last or starts over; both are safe.
+//   - A pass can end anywhere, and another one goes on behind Stats.Last, whenever that is, or starts over; both are safe. No list of what
+//     to remove is kept from one to the other: see docs/design/resuming.md.
 //   - Memory does not grow with the number of blobs.
 //
 // Why it is safe: the store and the records of it are listed side by side in the order of hashes; what only the store has is a
@@ -19,6 +20,7 @@ package gc
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -53,11 +55,11 @@ type Options struct {
 	Records Records
 	Grace   time.Duration // blobs that came in since are left alone; default DefaultGrace, at least MinGrace
 	DryRun  bool          // only count
-	After   blob.Hash     // go on behind this one
+	From    Stats         // of a pass that ended early: this one goes on behind its Last and counts on
 	// Emptied allows a pass over a store of which no record names a blob.
 	Emptied bool
-	Looked  func(blobs, bytes int64) // hears of blobs that were looked at; nil for nobody
-	Now     func() time.Time         // default time.Now
+	Looked  func(Stats)      // hears after each blob from where another pass could go on; nil for nobody
+	Now     func() time.Time // default time.Now
 }
 
 // Stats count what a pass did.
@@ -67,7 +69,7 @@ type Stats struct {
 	Young                int64     // of these, not named and left alone because they are young
 	Collected, Reclaimed int64     // blobs and bytes that were removed, or would be in a dry run
 	Missing              int64     // blobs that records name and the store does not have: verify tells which
-	Last                 blob.Hash // that was looked at
+	Last                 blob.Hash `json:"-"` // that was looked at
 }
 
 // Add adds what a run over another store did.
@@ -82,6 +84,19 @@ func (s *Stats) Add(o Stats) {
 	s.Last = o.Last
 }
 
+// expectAt is how many blobs say how far among all of them the last one is.
+const expectAt = 1000
+
+// Expected estimates how many blobs the store has, from where Last is among all hashes, which are spread evenly; 0 while it is too early
+// to tell.
+func (s *Stats) Expected() int64 {
+	if s.Blobs < expectAt {
+		return 0
+	}
+	share := (float64(binary.BigEndian.Uint64(s.Last[:8])) + 1) / (1 << 64)
+	return max(s.Blobs, int64(float64(s.Blobs)/share))
+}
+
 // Collect removes what nothing names. On an error the stats tell what was done before.
 func Collect(ctx context.Context, o Options) (Stats, error) {
 	if o.Now == nil {
@@ -90,7 +105,7 @@ func Collect(ctx context.Context, o Options) (Stats, error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
-	c := &collection{Options: o, before: o.Now().Add(-max(o.Grace, MinGrace)), stats: Stats{Last: o.After}}
+	c := &collection{Options: o, before: o.Now().Add(-max(o.Grace, MinGrace)), stats: o.From}
 	if err := c.run(ctx); err != nil {
 		return c.stats, fmt.Errorf("gc: store %s: %w", o.Store.Name(), err)
 	}
@@ -121,7 +136,7 @@ func (c *collection) run(ctx context.Context) error {
 		c.stats.Bytes += found.Size
 		c.stats.Last = found.Hash
 		if c.Looked != nil {
-			c.Looked(1, found.Size)
+			c.Looked(c.stats)
 		}
 	}
 	return nil
@@ -150,17 +165,17 @@ type found struct {
 	candidate bool
 }
 
-// plan delivers all blobs of the store behind After, in order.
+// plan delivers all blobs of the store behind those of From, in order.
 func (c *collection) plan(ctx context.Context) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
-		next, stop := iter.Pull2(c.Records.Blobs(ctx, c.Store.Name(), c.After))
+		next, stop := iter.Pull2(c.Records.Blobs(ctx, c.Store.Name(), c.From.Last))
 		defer stop()
 		named, err, more := next()
 		if err != nil {
 			yield(found{}, err)
 			return
 		}
-		for info, err := range c.Store.List(ctx, c.After) {
+		for info, err := range c.Store.List(ctx, c.From.Last) {
 			for err == nil && more && bytes.Compare(named.Hash[:], info.Hash[:]) < 0 {
 				if err = c.missing(ctx, named.Hash); err == nil {
 					named, err, more = next()

@@ -105,6 +105,36 @@ type machine struct {
 	named   map[string]blob.Hash // by path
 	pending []blob.Hash          // committed, not named yet
 	came    map[blob.Hash]time.Time
+	pass    *pass // that was cut off, nil when there is none
+}
+
+// pass is a collection in several runs, each of which a crash may cut off.
+type pass struct {
+	from    gc.Stats // what was kept of where the last run was
+	garbage map[blob.Hash]bool
+}
+
+// begin gives the pass that was cut off, else a new one, which has to remove what is garbage now, as long as it is.
+func (m *machine) begin(grace time.Duration) *pass {
+	if m.pass == nil {
+		m.pass = &pass{garbage: map[blob.Hash]bool{}}
+		for h := range m.came {
+			if m.isGarbage(h, grace) {
+				m.pass.garbage[h] = true
+			}
+		}
+	}
+	return m.pass
+}
+
+func (m *machine) isGarbage(h blob.Hash, grace time.Duration) bool {
+	for _, named := range m.named {
+		if named == h {
+			return false
+		}
+	}
+	_, err := m.disk.Stat(context.Background(), h)
+	return err == nil && m.came[h].Before(m.now.Add(-grace))
 }
 
 func newMachine() *machine {
@@ -125,6 +155,9 @@ func (m *machine) commit(t *rapid.T, body string) blob.Hash {
 	info, err := w.Commit(context.Background())
 	must(t, err)
 	m.came[info.Hash] = m.now
+	if m.pass != nil {
+		delete(m.pass.garbage, info.Hash)
+	}
 	return info.Hash
 }
 
@@ -140,12 +173,8 @@ func (m *machine) name(t *rapid.T, path string, h blob.Hash) {
 
 // garbage counts what a pass has to remove.
 func (m *machine) garbage(grace time.Duration) (n int64) {
-	used := map[blob.Hash]bool{}
-	for _, h := range m.named {
-		used[h] = true
-	}
-	for h, at := range m.came {
-		if _, err := m.disk.Stat(context.Background(), h); err == nil && !used[h] && at.Before(m.now.Add(-grace)) {
+	for h := range m.came {
+		if m.isGarbage(h, grace) {
 			n++
 		}
 	}
@@ -216,14 +245,41 @@ func TestStates(t *testing.T) {
 					t.Fatalf("collected %+v; the dry run said %+v, %d are garbage", stats, dry, want)
 				}
 			},
-			"collect in parts": func(t *rapid.T) {
-				want := m.garbage(grace)
-				first, err := collect(t, gc.Options{After: blob.Hash{byte(rapid.IntRange(0, 255).Draw(t, "after"))}})
+			"collect until a crash": func(t *rapid.T) {
+				p := m.begin(grace)
+				ctx, crash := context.WithCancel(context.Background())
+				defer crash()
+				steps, kept := rapid.IntRange(0, 5).Draw(t, "steps"), rapid.IntRange(0, 5).Draw(t, "kept")
+				m.broken = faults{kv: rapid.IntRange(0, 12).Draw(t, "kv"), blobs: rapid.IntRange(0, 12).Draw(t, "blobs")}
+				looked, from := 0, p.from
+				_, err := gc.Collect(ctx, gc.Options{
+					Store: m.store, Records: m.trees, Grace: grace, Emptied: true, Now: func() time.Time { return m.now }, From: p.from,
+					Looked: func(s gc.Stats) {
+						if looked++; looked <= kept { // the position is kept now and then
+							from = s
+						}
+						if looked >= steps {
+							crash()
+						}
+					},
+				})
+				m.broken = faults{}
+				p.from = from
+				if err != nil && !errors.Is(err, errBroken) && !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+			},
+			"collect the rest": func(t *rapid.T) {
+				p := m.begin(grace)
+				stats, err := collect(t, gc.Options{From: p.from})
 				must(t, err)
-				rest, err := collect(t, gc.Options{})
-				must(t, err)
-				if first.Collected+rest.Collected != want {
-					t.Fatalf("collected %d and %d of %d", first.Collected, rest.Collected, want)
+				for h := range p.garbage {
+					if m.isGarbage(h, grace) {
+						t.Fatalf("%s is left; from %+v to %+v", h, p.from, stats)
+					}
+				}
+				if m.pass = nil; stats.Blobs < p.from.Blobs || stats.Collected < p.from.Collected {
+					t.Fatalf("did not count on: from %+v to %+v", p.from, stats)
 				}
 			},
 			"collect with errors": func(t *rapid.T) {
