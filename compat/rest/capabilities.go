@@ -2,7 +2,9 @@ package rest
 
 import (
 	"errors"
+	"hash/fnv"
 	"net/http"
+	"strconv"
 
 	"entrepot/app/server"
 	capability "entrepot/app/settings"
@@ -28,11 +30,19 @@ type capabilityBody struct {
 	Properties map[string]string `json:"properties"`
 }
 
-// capability translates a body. The placeholder stands for the secret that is stored.
-func (b *capabilityBody) capability() capability.Capability {
-	for id, value := range b.Properties {
-		if value == placeholder {
-			delete(b.Properties, id)
+// secretOf gives what stands for a secret of a capability in answers: a reference, by which clients know that it is one and keep what they
+// sent. It says nothing of the secret.
+func secretOf(capability, property string) string {
+	h := fnv.New32a()
+	h.Write([]byte(capability + "\x00" + property)) // never fails
+	return "_" + strconv.FormatUint(uint64(h.Sum32()), 10)
+}
+
+// capability translates a body. The reference and the placeholder stand for the secret that is stored.
+func (b *capabilityBody) capability(id string) capability.Capability {
+	for property, value := range b.Properties {
+		if value == placeholder || value == secretOf(id, property) {
+			delete(b.Properties, property)
 		}
 	}
 	return capability.Capability{
@@ -47,7 +57,7 @@ func showCapability(c capability.Capability) object {
 	}
 	for id, secret := range c.Secrets {
 		if secret != "" {
-			properties[id] = placeholder
+			properties[id] = secretOf(c.ID, id)
 		}
 	}
 	return object{{"id", c.ID}, {"type", c.Type}, {"notes", c.Notes}, {"enabled", c.Enabled}, {"properties", properties}}
@@ -97,7 +107,7 @@ func (c *call) capabilityInput() (capability.Capability, error) {
 	if len(v) > 0 {
 		return capability.Capability{}, v
 	}
-	return b.capability(), c.authorize()
+	return b.capability(c.Param("id")), c.authorize()
 }
 
 func (a *API) createCapability(c *call) (any, error) {

@@ -239,7 +239,7 @@ func settingSchema(s repository.Setting) *schema {
 	case repository.SettingList:
 		return &schema{Type: "array", Items: &schema{Type: "string"}}
 	}
-	return &schema{Type: "string", Enum: s.Choices, Nullable: !s.Required}
+	return &schema{Type: "string", Enum: s.Choices, Nullable: !s.Required || s.Type == repository.SettingSecret} // an answer has null for a secret
 }
 
 func (a *API) contentDescriptions() map[string]description {

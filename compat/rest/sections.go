@@ -86,11 +86,13 @@ type ownSettings struct {
 	plain map[string]string
 	// secrets holds those that are there, be they empty. Absent ones and placeholders are not: they keep what is stored.
 	secrets map[string]repository.Secret
+	update  bool
 }
 
-// readSections takes the format's own settings out of a body.
-func readSections(format string, kind formats.Kind, body map[string]any, v *violations) (ownSettings, error) {
-	own := ownSettings{plain: make(map[string]string), secrets: make(map[string]repository.Secret)}
+// readSections takes the format's own settings out of a body. update is whether they replace others, which have the secrets that are
+// missing.
+func readSections(format string, kind formats.Kind, body map[string]any, update bool, v *violations) (ownSettings, error) {
+	own := ownSettings{plain: make(map[string]string), secrets: make(map[string]repository.Secret), update: update}
 	known, _ := repository.FormatSettings(format, kind)
 	for _, s := range sections[format] {
 		if !slices.Contains(s.kinds, kind) {
@@ -126,6 +128,9 @@ func (s section) read(k repository.Setting, value any, own *ownSettings, v *viol
 	case err != nil:
 		return err
 	case k.Type == repository.SettingSecret:
+		if value == nil && own.update {
+			return nil
+		}
 		if value == nil || text == "" && k.Required {
 			break
 		}
@@ -275,7 +280,7 @@ func (s section) value(d repository.Definition, known []repository.Setting) any 
 		if d.Secrets["passphrase"] == "" {
 			return nil
 		}
-		return object{{"keypair", placeholder}, {"passphrase", nil}}
+		return object{{"keypair", nil}, {"passphrase", nil}} // clients keep what they sent, where the placeholder would look like a change
 	}
 	var members object
 	for _, name := range s.members {

@@ -24,7 +24,7 @@ func TestFormatsThatAreNotServed(t *testing.T) {
 		want      []string
 	}{
 		{"apt/hosted", `"apt":{"distribution":"trixie"},"aptSigning":{"keypair":"KEY","passphrase":"p"}`, []string{
-			"\"apt\" : {\n    \"distribution\" : \"trixie\"\n  }", "\"aptSigning\" : {\n    \"keypair\" : \"" + placeholder + "\",\n    \"passphrase\" : null\n  }",
+			"\"apt\" : {\n    \"distribution\" : \"trixie\"\n  }", "\"aptSigning\" : {\n    \"keypair\" : null,\n    \"passphrase\" : null\n  }",
 		}},
 		{"apt/proxy", `"apt":{"distribution":"trixie","flat":"true"}`, []string{`"flat" : true`}},
 		{"bower/hosted", "", []string{`"format" : "bower"`}},
@@ -116,6 +116,7 @@ func TestSigningKeyIsKept(t *testing.T) {
 	r.play(t, []exchange{{admin, "POST", "v1/repositories/apt/hosted", body(`{"keypair":"KEY","passphrase":"p"}`), 201, nil}})
 	for _, tt := range []struct{ signing, keypair, passphrase string }{
 		{`{"keypair":"` + placeholder + `"}`, "KEY", "p"},
+		{`{"keypair":null,"passphrase":null}`, "KEY", "p"},
 		{`{"keypair":"` + placeholder + `","passphrase":"` + placeholder + `"}`, "KEY", "p"},
 		{`{"keypair":"NEW","passphrase":null}`, "NEW", "p"},
 		{`{"keypair":"` + placeholder + `","passphrase":""}`, "NEW", ""},
@@ -150,7 +151,7 @@ func FuzzSettings(f *testing.F) {
 					continue
 				}
 				v := b.check()
-				own, err := readSections(format, kind, members, &v)
+				own, err := readSections(format, kind, members, false, &v)
 				if err != nil || len(v) > 0 || b.refusal() != nil {
 					continue
 				}

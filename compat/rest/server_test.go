@@ -98,7 +98,8 @@ func TestCapabilities(t *testing.T) {
 	}
 	r.play(t, []exchange{
 		{admin, "PUT", "v1/capabilities/" + made.ID, `{"id":"` + made.ID + `","type":"webhook.global","properties":{"names":"audit","url":"https://other.example","secret":"` + placeholder + `"}}`, 204, nil},
-		{admin, "GET", "v1/capabilities", "", 200, []string{"https://other.example", placeholder}},
+		{admin, "PUT", "v1/capabilities/" + made.ID, `{"type":"webhook.global","properties":{"names":"audit","url":"https://other.example","secret":"` + secretOf(made.ID, "secret") + `"}}`, 204, nil},
+		{admin, "GET", "v1/capabilities", "", 200, []string{"https://other.example", `"secret" : "_`}},
 	})
 	if c, err := r.api.Settings.Capability(t.Context(), made.ID); err != nil || c.Secrets["secret"] != "geheim" {
 		t.Errorf("the placeholder took the secret's place: %v", err)

@@ -51,7 +51,7 @@ func settingsOf(c *call, kind formats.Kind) (*settingsBody, error) {
 	}
 	members, _ := parsed.(map[string]any) // else it did not bind
 	v := b.check()
-	if b.own, err = readSections(format, kind, members, &v); err != nil {
+	if b.own, err = readSections(format, kind, members, c.Method == http.MethodPut, &v); err != nil {
 		return nil, err
 	}
 	if len(v) > 0 {
