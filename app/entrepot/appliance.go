@@ -11,6 +11,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/config"
@@ -56,6 +57,7 @@ type appliance struct {
 	engine   *repository.Engine
 	access   *access.Service
 	ldap     *ldap.Service
+	oauth2   *oidc.Service
 	sealer   *seal.Sealer
 	audit    *audit.Log
 	scripts  *scripts.Store
@@ -212,12 +214,11 @@ func (a *appliance) blobsFolder(d repository.BlobStore) string {
 }
 
 func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
-	a.ldap = ldap.New(a.store, ldap.Options{
-		Sealer: a.sealer, Roots: a.trust.Roots,
-		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
-			return a.access.Change(ctx, event, plan)
-		},
-	})
+	change := func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+		return a.access.Change(ctx, event, plan)
+	}
+	a.ldap = ldap.New(a.store, ldap.Options{Sealer: a.sealer, Roots: a.trust.Roots, Change: change})
+	a.oauth2 = a.newOAuth2(change)
 	return access.Open(ctx, a.store, &access.Options{
 		Formats: repository.KnownFormats(),
 		Repositories: func() []access.RepositoryRef {
@@ -237,7 +238,7 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 		AdminPasswordChanged: a.removeFirstPassword,
 		NoAnonymous:          !a.cfg.Anonymous,
 		Writable:             a.engine.Writable,
-		Realms:               []access.Realm{a.ldap.Realm()},
+		Realms:               []access.Realm{a.ldap.Realm(), a.oauth2.Realm()},
 		Audit:                a.audit,
 		Log:                  a.log,
 	})

@@ -140,7 +140,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.engine, Access: a.access, LDAP: a.ldap, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
+		Engine: a.engine, Access: a.access, LDAP: a.ldap, OAuth2: a.oauth2, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
 		Trust: a.trust, Outbound: a.out, Settings: a.settings, Diagnostics: checks, Reseal: a.reseal,
 		Cleanup: a.cleanup, Tasks: a.tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,

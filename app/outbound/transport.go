@@ -9,18 +9,21 @@ import (
 )
 
 // Transport carries single requests to other servers as the settings say when they are sent: through their proxy, and not past the guard.
-// Of a server's certificate it believes what roots holds, nil for the authorities of the system. Connections are not kept.
-func (s *Service) Transport(roots *x509.CertPool) http.RoundTripper {
-	return transport{&http.Transport{
-		Proxy: s.Proxy, DialContext: s.Dial, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives: true, TLSHandshakeTimeout: tunnelTimeout, MaxResponseHeaderBytes: maxRefusal,
-	}}
+// Of a server's certificate it believes what roots holds then, nil for the authorities of the system. Connections are not kept.
+func (s *Service) Transport(roots func() *x509.CertPool) http.RoundTripper {
+	return transport{service: s, roots: roots}
 }
 
-// transport tells Dial which scheme a connection is for.
-type transport struct{ http *http.Transport }
+type transport struct {
+	service *Service
+	roots   func() *x509.CertPool
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return t.http.RoundTrip(r.WithContext(upstream.WithScheme(r.Context(), r.URL.Scheme)))
+	once := &http.Transport{
+		Proxy: t.service.Proxy, DialContext: t.service.Dial, TLSClientConfig: &tls.Config{RootCAs: t.roots(), MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true, TLSHandshakeTimeout: tunnelTimeout, MaxResponseHeaderBytes: maxRefusal,
+	}
+	return once.RoundTrip(r.WithContext(upstream.WithScheme(r.Context(), r.URL.Scheme))) // which Dial wants to know
 }

@@ -8,6 +8,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/mail"
@@ -29,6 +30,7 @@ type Options struct {
 	Trust    *trust.Store
 	Settings *settings.Settings
 	LDAP     *ldap.Service
+	OAuth2   *oidc.Service
 	Cleanup  *cleanup.Service
 	Upkeep   *tasks.Service
 }

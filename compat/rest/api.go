@@ -13,6 +13,7 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
 	"entrepot/app/cleanup"
 	"entrepot/app/diagnostics"
@@ -41,6 +42,7 @@ type Options struct {
 	Engine  *repository.Engine
 	Access  *access.Service
 	LDAP    *ldap.Service
+	OAuth2  *oidc.Service
 	Scripts *scripts.Store
 	Mail    *mail.Service
 	Node    *node.Node
@@ -161,7 +163,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.userTokenOperations(), a.ownTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
+		a.ldapOperations(), a.oauth2Operations(), a.userTokenOperations(), a.ownTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
 		a.iqOperations(), a.sealingOperations(), a.clusterOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"entrepot/app/access"
+	"entrepot/app/access/federated"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
@@ -112,8 +114,14 @@ func newRig(t *testing.T) *rig {
 		},
 	})
 	t.Cleanup(directory.Close)
+	provider := oidc.New(store, oidc.Options{
+		Sealer: clear{}, Users: federated.NewPeople(store, access.SourceOAuth2, nil),
+		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+			return users.Change(ctx, event, plan)
+		},
+	})
 	users, err = access.Open(ctx, store, &access.Options{
-		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable, Realms: []access.Realm{directory.Realm()},
+		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable, Realms: []access.Realm{directory.Realm(), provider.Realm()},
 		Sleep: func(context.Context, time.Duration) error { return nil },
 		Repositories: func() (refs []access.RepositoryRef) {
 			for _, d := range engine.List() {
@@ -133,7 +141,7 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	s := server.New(server.Options{Blobs: engine})
 	options := Options{
-		Engine: engine, Access: users, LDAP: directory, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
+		Engine: engine, Access: users, LDAP: directory, OAuth2: provider, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
 		Diagnostics: diagnostics.New(diagnostics.Options{Engine: engine, Access: users, Health: func() error { return nil }, Folder: t.TempDir(), SealKeys: func() []string { return []string{"new", "old"} }}),
 	}

@@ -19,6 +19,7 @@ const (
 	tagCertificates = "Security: certificates"
 	tagSelectors    = "Content selectors"
 	tagLDAP         = "Security management: LDAP"
+	tagOAuth2       = "Security OAuth2/OIDC"
 	tagUserTokens   = "Security management: user tokens"
 	tagHTTP         = "HTTP"
 )
@@ -70,6 +71,7 @@ func (a *API) securityDescriptions() map[string]description {
 	}
 	a.describeConnections(all)
 	describeLDAP(all)
+	describeOAuth2(all)
 	describeUserTokens(all)
 	return all
 }

@@ -28,6 +28,9 @@ type loaded struct {
 	settings *Settings // nil: there are none
 }
 
+// Row tells which state of the settings is stored; version 0 when there are none.
+func (s *Service) Row(ctx context.Context) (kv.Row, error) { return s.store.Row(ctx, key()) }
+
 // load gives the settings as they are stored now.
 func (s *Service) load(ctx context.Context) (*loaded, error) {
 	e, err := s.store.Get(ctx, key())
