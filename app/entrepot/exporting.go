@@ -76,7 +76,7 @@ func (c *importExportCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{Again: true})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (importCmd) Help() string {
 type importBlobsCmd struct {
 	shared
 	importFlags
+	deletionFlag
 	Folder    string   `arg:"" help:"The old blob store's folder: the one that holds metadata.properties and content." type:"existingdir"`
 	BlobStore string   `help:"Blob store for repositories that are made." default:"default"`
 	Format    []string `help:"Format of a repository, over what its paths look like." placeholder:"REPOSITORY=FORMAT"`
@@ -62,7 +63,7 @@ func (c *importBlobsCmd) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{BlobStore: c.BlobStore, Formats: chosen})
+	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, importer.Options{BlobStore: c.BlobStore, Formats: chosen, Again: c.Again})
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,11 @@ func (a *appliance) importTarget() importer.Target {
 type importFlags struct {
 	Plan bool `help:"Only print what would be done."`
 	JSON bool `help:"Print plan and report as JSON." name:"json"`
+}
+
+// deletionFlag is the flag of imports that leave deleted what was deleted here.
+type deletionFlag struct {
+	Again bool `help:"Bring also what an earlier import brought and was deleted here since."`
 }
 
 // show prints the plan, and closes it when that is all.

@@ -39,7 +39,7 @@ roles, privileges, tokens, and all content. The directory itself is never change
 name; if some cannot be opened, they are listed and nothing is imported. Every body is checked against the checksums in the database.
 
 Killed at any moment and run again, the import goes on. Run again after the old server ran on, it brings the difference: what changed
-there since, deletions included; what was made or changed here stays. The server must not run on the data folder meanwhile.
+there since, deletions included; what was made or changed here stays, and what was deleted here stays deleted while it is the same there. The server must not run on the data folder meanwhile.
 
 With --adopt the records are written and the blobs stay where they are: the server answers from the old folders at once, copies blob
 by blob behind, checks each, and says when the old folders are not needed any more. Until then they have to stay, and the old server
@@ -70,6 +70,7 @@ type serverImport struct {
 	shared
 	importFlags
 	verifyFlags
+	deletionFlag
 }
 
 // bring plans, and imports or compares, as the flags say.
@@ -85,6 +86,7 @@ func (c *serverImport) bring(env *environment, source inventory.Source, o import
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	o.Again = c.Again
 	plan, err := importer.Prepare(env.ctx, a.importTarget(), source, o)
 	if err != nil {
 		return err

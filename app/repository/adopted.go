@@ -45,6 +45,11 @@ func (e *Engine) Adopt(ctx context.Context, repository string, in Restored, ref 
 	if before != nil && !before.BlobCreated.Before(in.BlobCreated) && !moved(before.Blob, ref) {
 		return e.retain(ctx, r, in, before)
 	}
+	if before == nil {
+		if stays, err := in.staysDeleted(ctx, r); err != nil || stays {
+			return RestoreDeleted, err
+		}
+	}
 	a, options, err := in.adoptable(r, before, ref)
 	if err != nil {
 		return 0, err

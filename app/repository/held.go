@@ -51,7 +51,7 @@ func (e *Engine) RemoveRestored(ctx context.Context, repository, origin string, 
 		var stale derived
 		if err == nil {
 			if stale, err = e.ownDocuments(ctx, r, a, origin); err == nil {
-				err = r.content.Remove(ctx, path, catalog.RemoveOptions{Version: a.Version, Stale: stale})
+				err = r.content.Remove(ctx, path, catalog.RemoveOptions{Version: a.Version, Stale: stale, Forget: true})
 			}
 		}
 		switch {

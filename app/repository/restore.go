@@ -32,7 +32,9 @@ type Restored struct {
 	// Link lets a body that is a file become the blob itself: the caller removes the file once it is restored.
 	Link bool
 	// Fresh says that the repository held nothing when the import began, for Adopt and Restore to be quick. It may be wrong.
-	Fresh    bool
+	Fresh bool
+	// Again brings an asset also when it was deleted here since it came.
+	Again    bool
 	Origin   string            // identity of the other server, by which RemoveRestored knows what came from it
 	Upstream *catalog.Upstream // for caches; nil makes one that was verified when the blob was made
 
@@ -73,13 +75,15 @@ const (
 	RestoreReplaced                           // the path held an older blob
 	RestoreKept                               // the path holds this blob already, or a newer one; the body was not read
 	RestoreUpdated                            // the path holds this blob; what is known about it changed; the body was not read
+	RestoreDeleted                            // the path held this blob and was deleted here; the body was not read
 )
 
 // ErrDigest is the cause of a refusal because a body is not what was promised.
 var ErrDigest = errors.New("repository: body does not have the promised size or digest")
 
 // Restore stores an asset of another server whatever the write policy, with its dates. Of two blobs of one path the newer one stays,
-// so a second run, and any order of runs, gives the same content. A repository whose format is not served takes assets as the other
+// so a second run, and any order of runs, gives the same content. What came from a server and was deleted here since stays deleted while
+// it is the same there. A repository whose format is not served takes assets as the other
 // server classified them. open is called at most once, and not when nothing is to be done.
 func (e *Engine) Restore(ctx context.Context, repository string, in Restored, open func() (io.ReadCloser, error)) (RestoreOutcome, error) {
 	p, outcome, err := e.BeginRestore(ctx, repository, in, open)

@@ -41,6 +41,11 @@ func (e *Engine) BeginRestore(ctx context.Context, repository string, in Restore
 		outcome, err := e.retain(ctx, r, in, before)
 		return nil, outcome, err
 	}
+	if before == nil && !in.Fresh {
+		if stays, err := in.staysDeleted(ctx, r); err != nil || stays {
+			return nil, RestoreDeleted, err
+		}
+	}
 	body, err := open()
 	if err != nil {
 		return nil, 0, err

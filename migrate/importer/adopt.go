@@ -132,15 +132,18 @@ func (r *run) settle(ctx context.Context) error {
 	return nil
 }
 
-// readFresh finds the repositories that hold nothing here yet, and tells whether that is all of them.
+// readFresh finds the repositories that hold nothing here yet and never did, and tells whether that is all of them.
 func (p *Plan) readFresh(ctx context.Context) (all bool, err error) {
-	p.fresh, all = make(map[string]bool), true
+	p.fresh, p.noted, all = make(map[string]bool), make(map[string]bool), true
 	for name := range p.wanted {
 		usage, err := p.target.Engine.HeldUsage(ctx, name)
 		if err != nil {
 			return false, err
 		}
-		p.fresh[name] = usage.Assets == 0
+		if p.noted[name], err = p.target.Engine.HasDeletions(ctx, name); err != nil {
+			return false, err
+		}
+		p.fresh[name] = usage.Assets == 0 && !p.noted[name]
 		all = all && p.fresh[name]
 	}
 	return all, nil

@@ -113,13 +113,8 @@ func (r *run) noteTwice(paths *pathSet, a *inventory.Asset) error {
 
 // take reads the body of one asset, if it is to be stored. Its error is not nil only when nothing more can be brought over.
 func (r *run) take(ctx context.Context, a *inventory.Asset, ready chan<- taken) error {
-	restored := repository.Restored{
-		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
-		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
-		Origin: r.plan.mark, Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component,
-		ComponentKind: a.ComponentKind, ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
-	}
-	restored.Link, restored.Fresh = r.plan.opts.Move, r.plan.fresh[a.Repository]
+	restored := a.Restored()
+	restored.Origin, restored.Link, restored.Fresh, restored.Again = r.plan.mark, r.plan.opts.Move, r.plan.fresh[a.Repository], r.plan.opts.Again
 	outcome, adopted, err := r.adopt(ctx, a, restored)
 	if adopted {
 		return r.settled(ctx, a, outcome, err, true)

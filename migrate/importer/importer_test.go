@@ -173,7 +173,8 @@ func newOld() *old {
 // server is a server in memory.
 type server struct {
 	importer.Target
-	rows *kv.Store
+	rows  *kv.Store
+	trees *catalog.Catalog
 }
 
 func newServer(t *testing.T) *server {
@@ -208,7 +209,7 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
 	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
 	target.Adopted = adopt.NewCopier(engine, trees, adopted, adopt.Options{})
-	return &server{target, rows}
+	return &server{target, rows, trees}
 }
 
 // newLDAP gives what takes LDAP servers.

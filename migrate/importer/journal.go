@@ -151,14 +151,16 @@ func (j *journal) all(ctx context.Context) iter.Seq2[known, error] {
 	}
 }
 
-// state tells whether a setting was imported before, and whether it is still the same in the source.
-func (j *journal) state(ctx context.Context, s *setting) (known, same bool, err error) {
+// state finds out whether a setting was imported before, and whether it is still the same in the source. It gives what is remembered of
+// it, nil when that is nothing.
+func (j *journal) state(ctx context.Context, s *setting) (*entry, error) {
 	e, err := j.find(ctx, s.section, s.name)
 	if err != nil || e == nil {
-		return false, false, err
+		return nil, err
 	}
 	digest, err := j.digest(s)
-	return true, digest == e.There, err
+	s.known, s.same = true, digest == e.There
+	return e, err
 }
 
 // enter remembers a setting.

@@ -10,6 +10,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,7 @@ type Options struct {
 	Formats   map[string]string // format by repository, over what a source guesses
 	Move      bool              // remove from the source what came over, if it is an inventory.Mover
 	Adopt     bool              // leave the bytes where they lie, if the source is inventory.Adoptable; the server copies them behind
+	Again     bool              // bring also what was deleted here since it came
 	Workers   int               // assets copied at once; default 32, because most of the time is spent waiting for the disk
 }
 
@@ -68,8 +70,12 @@ type Plan struct {
 	Removals      []Removal `json:"removals,omitempty"`
 	RemovedAssets int64     `json:"removedAssets"` // that were deleted there, and are to go here
 	OwnAssets     int64     `json:"ownAssets"`     // of repositories that are there as well, stored or changed here: they stay
-	Notes         []string  `json:"notes,omitempty"`
-	Warnings      []string  `json:"warnings,omitempty"` // what is wrong with the source itself
+	// Deleted is what was deleted here since an import brought it; of assets the first thousand.
+	Deleted         []Deleted `json:"deletedHere,omitempty"`
+	DeletedAssets   int64     `json:"deletedAssets"`   // that stay deleted
+	ReturningAssets int64     `json:"returningAssets"` // that come again
+	Notes           []string  `json:"notes,omitempty"`
+	Warnings        []string  `json:"warnings,omitempty"` // what is wrong with the source itself
 
 	target   Target
 	source   inventory.Source
@@ -77,7 +83,8 @@ type Plan struct {
 	journal  *journal
 	adoption *adoption // nil when the source's blobs cannot be adopted
 	todo     []*setting
-	fresh    map[string]bool // of them, those that hold nothing here yet
+	fresh    map[string]bool // of them, those that hold nothing here yet, and never did
+	noted    map[string]bool // of them, those from which something was deleted that an import brought
 	wanted   map[string]bool // repositories whose assets come over
 
 	complete  bool             // what is not in the source was deleted there
@@ -144,9 +151,8 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 		return nil, fmt.Errorf("import: %w", err)
 	}
 	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, Warnings: inv.Warnings, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
-	if p.complete = inv.Complete && inv.SystemID != "" && len(inv.Warnings) == 0; p.complete {
-		p.mark, p.matched = markOf(inv.SystemID), make(map[string]int64)
-	}
+	p.mark, p.matched = markOf(cmp.Or(inv.Installation, inv.SystemID, inv.Origin)), make(map[string]int64)
+	p.complete = inv.Complete && inv.SystemID != "" && len(inv.Warnings) == 0
 	if inv.Complete && len(inv.Warnings) > 0 {
 		p.Notes = append(p.Notes, "What is not in the source is not taken for deleted there, because something is wrong with it.")
 	}
@@ -166,8 +172,11 @@ func (p *Plan) compare(ctx context.Context, inv *inventory.Inventory) error {
 	p.noteRealms(inv)
 	p.todo = p.settings(inv)
 	for _, s := range p.todo {
-		var err error
-		if s.known, s.same, err = p.journal.state(ctx, s); err != nil {
+		e, err := p.journal.state(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := p.deletedHere(ctx, s, e); err != nil {
 			return err
 		}
 	}
@@ -246,6 +255,15 @@ func (p *Plan) compareAssets(ctx context.Context) error {
 		if err := p.remember(a.Repository, a.Path, held != nil); err != nil {
 			return err
 		}
+		if held == nil {
+			stays, err := p.assetDeletedHere(ctx, a)
+			if err != nil {
+				return err
+			}
+			if stays {
+				continue
+			}
+		}
 		if held == nil || held.BlobCreated.Before(a.BlobCreated.Truncate(time.Millisecond)) {
 			p.NewAssets++
 			p.NewBytes += max(a.Size, 0)
@@ -272,11 +290,17 @@ func (p *Plan) decide(ctx context.Context, inv *inventory.Inventory, r inventory
 		return line, nil
 	}
 	s := p.repositorySetting(d)
-	_, same, err := p.journal.state(ctx, s)
+	e, err := p.journal.state(ctx, s)
+	if err == nil {
+		err = p.deletedHere(ctx, s, e)
+	}
 	switch {
 	case err != nil:
 		return line, err
-	case there && same:
+	case s.gone:
+		line.Why = "was deleted here since"
+		return line, nil
+	case there && s.same:
 		line.Action = ActionFill
 	case there:
 		line.Action, line.setting = ActionChange, s
@@ -289,7 +313,7 @@ func (p *Plan) decide(ctx context.Context, inv *inventory.Inventory, r inventory
 	if !holdsContent(d) {
 		return line, nil
 	}
-	if err := usable(inv, p.target.Engine, d.BlobStore); err != nil {
+	if err := p.usable(inv, d.BlobStore); err != nil {
 		line.Why = err.Error()
 		return line, nil
 	}
@@ -350,6 +374,7 @@ func (p *Plan) Print(w io.Writer) error {
 	fmt.Fprintf(t, "total\t\t\t%d\t%s\tof which new or newer: %d, %s\t\n", p.Assets, progress.Bytes(p.Bytes), p.NewAssets, progress.Bytes(p.NewBytes))
 	p.printSettings(t)
 	p.printRemovals(t)
+	p.printDeleted(t)
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(t, "\nWarning: %s", warning)
 	}

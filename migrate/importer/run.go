@@ -31,6 +31,7 @@ type Report struct {
 	Updated  int64    `json:"updated"`           // assets that were here, and of which more is known now
 	Kept     int64    `json:"kept"`              // assets that were here already
 	Skipped  int64    `json:"skipped"`           // assets of repositories that stay behind
+	Deleted  int64    `json:"deletedHere"`       // assets that were deleted here since they came, and stay deleted
 	Moved    int64    `json:"moved"`             // assets whose bytes were removed from the source
 	Adopted  int64    `json:"adopted"`           // new and newer assets whose bytes were left where they lie
 	Settled  int64    `json:"settled"`           // blobs that an earlier run had adopted and this one copied
@@ -237,6 +238,9 @@ func (rep *Report) add(outcome repository.RestoreOutcome, size int64, adopted bo
 	case repository.RestoreKept:
 		rep.Kept++
 		return
+	case repository.RestoreDeleted:
+		rep.Deleted++
+		return
 	}
 	if adopted {
 		rep.Adopted++
@@ -291,8 +295,8 @@ func (rep *Report) Print(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "imported %d new and %d newer assets (%s), %d repositories and %d settings in %s; "+
-		"%d assets were here already (%d with news), %d stay behind, %d failures; removed %d assets and %d settings that were deleted there\n",
+		"%d assets were here already (%d with news), %d stay behind, %d stay deleted, %d failures; removed %d assets and %d settings that were deleted there\n",
 		rep.New, rep.Replaced, progress.Bytes(rep.Bytes), len(rep.Created)+len(rep.Changed), rep.Settings, rep.Duration.Round(time.Millisecond),
-		rep.Kept+rep.Updated, rep.Updated, rep.Skipped, rep.Failed, rep.RemovedAssets, rep.Removed)
+		rep.Kept+rep.Updated, rep.Updated, rep.Skipped, rep.Deleted, rep.Failed, rep.RemovedAssets, rep.Removed)
 	return err
 }

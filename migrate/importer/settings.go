@@ -45,6 +45,7 @@ type setting struct {
 	write   func(ctx context.Context) error
 
 	known, same bool // imported before; unchanged in the source since
+	gone        bool // deleted here since, and not to come again
 }
 
 // settings lists what is to be written, in an order in which nothing is named before it is there.
@@ -210,10 +211,13 @@ func sections(all []*setting) []Section {
 }
 
 // usable tells whether a blob store can hold content here.
-func usable(inv *inventory.Inventory, engine *repository.Engine, name string) error {
+func (p *Plan) usable(inv *inventory.Inventory, name string) error {
+	if p.staysDeleted(sectionBlobStores, name) {
+		return fmt.Errorf("its blob store %s was deleted here: its content stays where it is", name)
+	}
 	for _, b := range inv.BlobStores {
 		if b.Name == name && b.Type == repository.BlobStoreGroup {
-			is := func(member string) bool { return usable(inv, engine, member) == nil }
+			is := func(member string) bool { return p.usable(inv, member) == nil }
 			if slices.ContainsFunc(b.Members, is) {
 				return nil
 			}
@@ -226,7 +230,7 @@ func usable(inv *inventory.Inventory, engine *repository.Engine, name string) er
 			return nil
 		}
 	}
-	if _, err := engine.BlobStore(name); err != nil {
+	if _, err := p.target.Engine.BlobStore(name); err != nil {
 		return fmt.Errorf("its blob store %s does not exist: its content stays behind", name)
 	}
 	return nil

@@ -43,6 +43,8 @@ type Mover interface {
 type Inventory struct {
 	Origin   string // what was read, for people
 	SystemID string // identity of the old installation, "" when the source does not tell
+	// Installation is the identity that several ways to read one installation have in common, where it is not SystemID.
+	Installation string
 	// Complete says that the source has all that its installation holds, so that what an earlier import brought and is not in it any
 	// more was deleted there.
 	Complete bool
@@ -161,6 +163,16 @@ type Asset struct {
 	ComponentCreated    time.Time
 	ComponentUpdated    time.Time
 	Upstream            *catalog.Upstream // of caches
+}
+
+// Restored is the asset as it is stored here.
+func (a *Asset) Restored() repository.Restored {
+	return repository.Restored{
+		Path: a.Path, ContentType: a.ContentType, Size: a.Size, Digests: a.Digests, Created: a.Created, Updated: a.Updated,
+		BlobCreated: a.BlobCreated, BlobUpdated: a.BlobUpdated, LastDownloaded: a.LastDownloaded, Uploader: a.Uploader, UploaderIP: a.UploaderIP,
+		Upstream: a.Upstream, Kind: a.Kind, Attributes: a.Attributes, Component: a.Component,
+		ComponentKind: a.ComponentKind, ComponentAttributes: a.ComponentAttributes, ComponentCreated: a.ComponentCreated, ComponentUpdated: a.ComponentUpdated,
+	}
 }
 
 // Problem is why one asset does not come over.

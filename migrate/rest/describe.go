@@ -44,7 +44,7 @@ func (s *Server) readSystem(ctx context.Context, inv *inventory.Inventory) error
 	if _, err := s.read(ctx, &node, "system/node", nil); err != nil {
 		return err
 	}
-	inv.SystemID = "rest:" + node.NodeID
+	inv.SystemID, inv.Installation = "rest:"+node.NodeID, node.NodeID
 	if node.NodeID == "" {
 		inv.SystemID = "rest:" + s.base.String()
 	}

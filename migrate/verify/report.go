@@ -21,8 +21,8 @@ func (r *Report) JSON(w io.Writer) error {
 func (r *Report) Markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Comparison with %s\n\n", r.Origin)
-	fmt.Fprintf(&b, "%d differences, %s of content compared in %s. %d assets are newer here.\n\n| Compared | Count |\n|---|---|\n",
-		r.Found, progress.Bytes(r.Bytes), r.Duration.Round(time.Millisecond), r.NewerHere)
+	fmt.Fprintf(&b, "%d differences, %s of content compared in %s. %d assets are newer here, %d were deleted here.\n\n| Compared | Count |\n|---|---|\n",
+		r.Found, progress.Bytes(r.Bytes), r.Duration.Round(time.Millisecond), r.NewerHere, r.DeletedHere)
 	for _, c := range r.Compared {
 		fmt.Fprintf(&b, "| %s | %d |\n", c.Name, c.Count)
 	}

@@ -1,8 +1,8 @@
 // Package verify compares a server with the old one that was imported into it: every asset by presence, size, checksum, dates and
 // attributes, and every setting and account. Nothing is changed on either side.
 //
-// What was changed here after the import shows as a difference in a setting; an asset that is newer here than there does not, nor
-// does a password hash that was replaced at a sign-in.
+// What was changed here after the import shows as a difference in a setting; an asset that is newer here than there, or was deleted here
+// and is the same there as it was, does not, nor does a password hash that was replaced at a sign-in.
 //
 //	report, err := verify.Run(ctx, target, source, verify.Options{})
 //	if report.Differences != nil { report.Markdown(os.Stdout) }
@@ -36,9 +36,10 @@ type Options struct {
 type Report struct {
 	Origin      string        `json:"origin"`
 	Compared    []Count       `json:"compared"`
-	Bytes       int64         `json:"bytes"`     // of the assets
-	NewerHere   int64         `json:"newerHere"` // assets that were changed here after they were imported
-	Found       int64         `json:"found"`     // differences
+	Bytes       int64         `json:"bytes"`       // of the assets
+	NewerHere   int64         `json:"newerHere"`   // assets that were changed here after they were imported
+	DeletedHere int64         `json:"deletedHere"` // assets that were deleted here after they were imported
+	Found       int64         `json:"found"`       // differences
 	Differences []Difference  `json:"differences,omitempty"`
 	Duration    time.Duration `json:"durationNanoseconds"`
 }
@@ -127,6 +128,14 @@ func (c *comparison) asset(a *inventory.Asset) (string, error) {
 	case err != nil:
 		return "", err
 	case held == nil:
+		deleted, changed, err := c.target.Engine.DeletedHere(c.ctx, a.Repository, a.Restored())
+		if err != nil {
+			return "", err
+		}
+		if deleted && !changed {
+			c.report.DeletedHere++
+			return "", nil
+		}
 		return c.missing(a), nil
 	case held.BlobCreated.After(a.BlobCreated):
 		c.report.NewerHere++

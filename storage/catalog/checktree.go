@@ -30,6 +30,9 @@ func (k *checker) tree(t *Content, live bool) error {
 	if err := c.idRows(); err != nil {
 		return err
 	}
+	if err := c.noteRows(); err != nil {
+		return err
+	}
 	usage, err := t.Usage(k.ctx)
 	if err != nil {
 		return err

@@ -52,18 +52,19 @@ type partitions struct {
 	usage      string // counters
 	deferred   string // assets that are not whole yet
 	stale      string // documents that have to be made anew
+	deletions  string // notes of assets that went
 }
 
 func newPartitions(content string) partitions {
 	base := "cat/t/" + content
 	return partitions{
 		assets: base + "/a", components: base + "/c", members: base + "/m", ids: base + "/i", feed: base + "/f", usage: base + "/u",
-		deferred: base + "/d", stale: base + "/s",
+		deferred: base + "/d", stale: base + "/s", deletions: base + "/x",
 	}
 }
 
 func (p *partitions) all() []string {
-	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage, p.deferred, p.stale}
+	return []string{p.assets, p.components, p.members, p.ids, p.feed, p.usage, p.deferred, p.stale, p.deletions}
 }
 
 const (

@@ -23,12 +23,27 @@ type model struct {
 	assets     map[string]map[string]*Asset
 	attributes map[string]map[Coordinates]map[string]string
 	changes    map[string][]Change
+	notes      map[string]map[string]Deletion
 }
 
 func newModel() *model {
 	return &model{
 		assets: map[string]map[string]*Asset{}, attributes: map[string]map[Coordinates]map[string]string{},
-		changes: map[string][]Change{},
+		changes: map[string][]Change{}, notes: map[string]map[string]Deletion{},
+	}
+}
+
+// note remembers that an asset of an import goes, or takes that back.
+func (m *model) note(content string, went *Asset, forget bool) {
+	if went == nil || went.Origin == "" {
+		return
+	}
+	if m.notes[content] == nil {
+		m.notes[content] = map[string]Deletion{}
+	}
+	m.notes[content][went.Path] = Deletion{went.BlobCreated, went.Updated, went.Digests.SHA1}
+	if forget {
+		delete(m.notes[content], went.Path)
 	}
 }
 
@@ -36,6 +51,9 @@ func (m *model) put(content string, a *Asset, attributes map[string]string) {
 	if m.assets[content] == nil {
 		m.assets[content] = map[string]*Asset{}
 		m.attributes[content] = map[Coordinates]map[string]string{}
+	}
+	if a.Origin == "" {
+		m.note(content, m.assets[content][a.Path], false)
 	}
 	m.assets[content][a.Path] = a
 	if a.Component != nil {
@@ -49,7 +67,8 @@ func (m *model) put(content string, a *Asset, attributes map[string]string) {
 	m.sweep(content)
 }
 
-func (m *model) remove(content, path string) {
+func (m *model) remove(content, path string, forget bool) {
+	m.note(content, m.assets[content][path], forget)
 	delete(m.assets[content], path)
 	m.sweep(content)
 }
@@ -148,6 +167,7 @@ func drawAsset(t *rapid.T) *Asset {
 	if rapid.IntRange(0, 3).Draw(t, "digests") == 0 {
 		a.Digests.MD5 = fmt.Sprintf("%032x", body)
 	}
+	a.Origin = rapid.SampledFrom([]string{"", "old", "older"}).Draw(t, "origin")
 	return a
 }
 
@@ -246,7 +266,8 @@ func (s *machine) remove(t *rapid.T) {
 	content := drawContent(t)
 	path := s.drawPath(t, content)
 	_, there := s.model.assets[content][path]
-	err := s.c.Content(content).Delete(t.Context(), path)
+	forget := rapid.IntRange(0, 3).Draw(t, "forget") == 0
+	err := s.c.Content(content).Remove(t.Context(), path, RemoveOptions{Forget: forget})
 	if !there {
 		if !errors.Is(err, ErrNotFound) {
 			t.Fatalf("Delete = %v, want not found", err)
@@ -256,7 +277,7 @@ func (s *machine) remove(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.model.remove(content, path)
+	s.model.remove(content, path, forget)
 	s.model.changes[content] = append(s.model.changes[content], Change{Kind: ChangeDelete, Path: path})
 }
 
@@ -271,6 +292,7 @@ func (s *machine) drop(t *rapid.T) {
 	delete(s.model.assets, content)
 	delete(s.model.attributes, content)
 	delete(s.model.changes, content)
+	delete(s.model.notes, content)
 }
 
 func (s *machine) touch(t *rapid.T) {
@@ -361,6 +383,7 @@ func (s *machine) checkContent(t *rapid.T, content string) {
 	}
 	s.checkComponents(t, content)
 	s.checkChanges(t, content)
+	s.checkNotes(t, content)
 	for _, dir := range []string{"/", "/a", "/a b/", "/hung", "/hung/a"} {
 		s.checkFolder(t, content, dir)
 	}
@@ -410,6 +433,25 @@ func (s *machine) checkComponents(t *rapid.T, content string) {
 	}
 	if want := s.model.attributes[content]; len(want)+len(got) > 0 && gocmp.Diff(want, got) != "" {
 		t.Fatal(gocmp.Diff(want, got))
+	}
+}
+
+// checkNotes wants the notes of the model, and no others.
+func (s *machine) checkNotes(t *rapid.T, content string) {
+	tree, rows := s.c.Content(content), 0
+	for _, err := range s.c.store.Scan(t.Context(), tree.parts.deletions, kv.Range{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows++
+	}
+	if has, err := tree.HasDeletions(t.Context()); err != nil || has != (rows > 0) || rows != len(s.model.notes[content]) {
+		t.Fatalf("%d notes, want %d; HasDeletions = %v, %v", rows, len(s.model.notes[content]), has, err)
+	}
+	for path, want := range s.model.notes[content] {
+		if got, err := tree.Deletion(t.Context(), path); err != nil || gocmp.Diff(&want, got) != "" {
+			t.Fatalf("Deletion(%q) = %+v, %v; want %+v", path, got, err, want)
+		}
 	}
 }
 

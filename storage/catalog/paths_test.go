@@ -233,7 +233,8 @@ func TestBrowseDeepTree(t *testing.T) {
 	}
 }
 
-// TestLargestBatch moves an asset between two deep browse paths, two components, two blobs in two stores, with all digests changed.
+// TestLargestBatch moves an asset of an import between two deep browse paths, two components, two blobs in two stores, with all digests
+// changed, and makes it one of this server.
 func TestLargestBatch(t *testing.T) {
 	driver := watch(memory.New())
 	c := New(kv.New(driver), nil)
@@ -244,6 +245,9 @@ func TestLargestBatch(t *testing.T) {
 		a.Browse = strings.Repeat("/"+letter, treeDepth+3)
 		a.Blob.Store = letter
 		a.Component = &Coordinates{Name: letter}
+		if round == 0 {
+			a.Origin = "old"
+		}
 		a.Digests.MD5, a.Digests.SHA512 = strings.Repeat(letter, 32), strings.Repeat(letter, 128)
 		put(t, tree, a, PutOptions{})
 	}

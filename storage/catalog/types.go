@@ -153,6 +153,7 @@ type PutOptions struct {
 type RemoveOptions struct {
 	Version uint64   // 0 means any
 	Stale   []string // paths of at most 16 documents that tell of the asset and have to be made anew
+	Forget  bool     // the asset was deleted where it came from: it leaves no Deletion
 }
 
 // ComponentQuery selects components, in the bytewise order of group, name, version. The zero value selects all.

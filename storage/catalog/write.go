@@ -59,7 +59,7 @@ func (t *Content) Remove(ctx context.Context, path string, o RemoveOptions) erro
 	if len(o.Stale) > maxStale {
 		return fmt.Errorf("%w: %d stale documents", ErrInvalid, len(o.Stale))
 	}
-	err := t.attempt(&write{t: t, ctx: ctx, stale: o.Stale}, path, func(w *write, old *Asset) error {
+	err := t.attempt(&write{t: t, ctx: ctx, stale: o.Stale, forget: o.Forget}, path, func(w *write, old *Asset) error {
 		switch {
 		case old == nil:
 			return ErrNotFound
@@ -218,6 +218,7 @@ type write struct {
 	fresh     bool        // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
 	whole     bool        // a deferred asset becomes whole
 	sameBytes bool        // only digests are added, or the place of the blob changes
+	forget    bool        // a deletion leaves no note
 	sequence  uint64      // of the attempt: its feed entry, and the number of what it creates
 	creating  *sync.Mutex // held by an attempt that makes a component
 }
@@ -255,6 +256,7 @@ func (w *write) commit() error {
 		}
 		w.feedOp()
 	}
+	w.noteOp()
 	if err := w.staleOps(); err != nil {
 		return err
 	}
