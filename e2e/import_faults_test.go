@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"io"
@@ -138,16 +137,14 @@ func TestImportNexusOddRows(t *testing.T) {
 	asset := func(id, path, blob string) string {
 		return "(" + id + ", 1, '" + path + "', '', NULL, " + blob + ", NULL, JSON '{}', " + at + ", " + at + ", 30),\n"
 	}
-	database := withoutRows(t, fixtures(t, "datadirs", "nexus-3.77-small.expected", "db.sql.gz"), "(UUID '01a1feae-4674-d058-678a-7565eeb9e6f8', 'second'")
-	script, err := os.ReadFile(database)
-	must(t, err)
+	script := withoutRows(t, databaseScript(t, "nexus-3.77-small"), "(UUID '01a1feae-4674-d058-678a-7565eeb9e6f8', 'second'")
 	insert := func(table, row string) {
-		head := []byte(`INSERT INTO "PUBLIC"."` + table + `" VALUES` + "\n")
-		script = bytes.Replace(script, head, append(head[:len(head):len(head)], row...), 1)
+		head := `INSERT INTO "PUBLIC"."` + table + `" VALUES` + "\n"
+		script = strings.Replace(script, head, head+row, 1)
 	}
 	insert("RAW_ASSET", asset("900", "/public/one.txt", "2")+asset("901", "/DOCS/read me.txt", "3")+asset("902", "/docs/READ ME.txt", "5"))
 	insert("REPOSITORY", "(UUID '01a1feae-add1-eba1-5850-6e3970c91d5b', 'RAW-Hosted', 'raw-hosted', TRUE, NULL, JSON '{\"storage\":{\"blobStoreName\":\"default\"}}'),\n")
-	must(t, os.WriteFile(database, script, 0o600))
+	database := saved(t, script)
 
 	data := filepath.Join(t.TempDir(), "data")
 	plan := run(t, "", binary(t), "import", "nexus", "--data", data, "--database", database, "--plan", source)

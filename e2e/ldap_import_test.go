@@ -36,12 +36,7 @@ func TestImportNexusLDAP(t *testing.T) {
 	d.modify("ldapmodify", "alice.ldif")
 	host, port, err := net.SplitHostPort(d.plain)
 	must(t, err)
-	database := withoutRows(t, fixtures(t, "datadirs", "nexus-3.77-small.expected", "db.sql.gz"))
-	f, err := os.OpenFile(database, os.O_APPEND|os.O_WRONLY, 0)
-	must(t, err)
-	_, err = f.WriteString(strings.NewReplacer("HOST", host, "PORT", port).Replace(ldapTable))
-	must(t, err)
-	must(t, f.Close())
+	database := saved(t, databaseScript(t, "nexus-3.77-small")+strings.NewReplacer("HOST", host, "PORT", port).Replace(ldapTable))
 
 	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-small.tar.gz"))
 	first, second, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "export")
