@@ -23,6 +23,7 @@ type Run struct {
 // Mark is how far a run came in the order of the components. The zero value is the beginning.
 type Mark struct {
 	After  catalog.Coordinates `json:"after"` // the component that was the last to be looked at
+	Path   string              `json:"path"`  // the asset that was, by CleanLoose
 	Report Report              `json:"report"`
 }
 

@@ -310,3 +310,39 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("deleted twice: %v", err)
 	}
 }
+
+// TestAssetsWithoutComponent has a policy that names everything: what belongs to no component stays, in the preview as in the run.
+func TestAssetsWithoutComponent(t *testing.T) {
+	r := newRig(t)
+	everything := cleanup.Criteria{AssetRegex: ".*"}
+	must(t, r.Create(t.Context(), cleanup.Policy{Name: "all", Format: "maven2", Criteria: everything}, "admin"))
+	r.repository("libs", "maven2", "all")
+	loose := []string{"/archetype-catalog.xml", "/g/other/maven-metadata.xml", "/g/other/maven-metadata.xml.sha1"}
+	for _, path := range loose {
+		a := repository.Restored{Path: path, Size: 4, BlobCreated: now.AddDate(-1, 0, 0)}
+		_, err := r.engine.Restore(t.Context(), "libs", a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("body")), nil })
+		must(t, err)
+	}
+	r.put("libs", "/g/a/1.0/a-1.0.jar", 400, -1)
+	found, more, err := r.Preview(t.Context(), "libs", everything)
+	if err != nil || more || len(found) != 1 || found[0].Component.Name != "a" {
+		t.Fatalf("preview: %d, %v", len(found), err)
+	}
+	report, err := r.Clean(t.Context(), "libs", cleanup.Run{})
+	must(t, err)
+	if d := cmp.Diff(cleanup.Report{Looked: 1, Selected: 1, Components: 1, Assets: 1, Bytes: 4}, report); d != "" {
+		t.Error(d)
+	}
+	var left []string
+	for a, err := range r.engine.HeldAll(t.Context(), "libs") {
+		must(t, err)
+		left = append(left, a.Path)
+	}
+	slices.Sort(left)
+	if d := cmp.Diff(loose, left); d != "" {
+		t.Error(d)
+	}
+	if report, err := r.CleanLoose(t.Context(), "libs", 1, cleanup.Run{}); err != nil || report != (cleanup.Report{}) {
+		t.Errorf("a hosted repository owns what it has: %+v, %v", report, err)
+	}
+}

@@ -4,6 +4,7 @@
 // Invariants:
 //
 //   - A policy without criteria selects nothing. A regular expression that cannot be decided in its bounds selects nothing.
+//   - Only components are selected, as on the old server: what belongs to none, such as version lists and checksums, stays.
 //   - The dates of a component are those of its youngest asset: one file that was downloaded lately keeps all.
 //   - A component is removed as it was looked at: what changed meanwhile stays until the next time.
 //   - A preview looks at a bounded number of components; a run walks the repository in the order of its components, with a memory that

@@ -53,6 +53,23 @@ func (p *Pruner) Remove(ctx context.Context, c *catalog.Component, assets []*cat
 	return true, p.Flush(ctx)
 }
 
+// RemoveAsset removes an asset that belongs to no component, as it was seen, and reports whether it did. It refuses while the server is
+// frozen.
+func (p *Pruner) RemoveAsset(ctx context.Context, a *catalog.Asset) (bool, error) {
+	r := p.engine.state.Load().find(p.repository)
+	if r == nil {
+		return false, errRepositoryNotFound()
+	}
+	if err := p.engine.writable(); err != nil {
+		return false, err
+	}
+	err := r.content.DeleteIf(ctx, a.Path, a.Version)
+	if errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // unchanged reports whether a component still has exactly these assets.
 func unchanged(ctx context.Context, content *catalog.Content, at catalog.Coordinates, assets []*catalog.Asset) (bool, error) {
 	i := 0

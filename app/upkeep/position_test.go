@@ -21,6 +21,11 @@ func manyBuilds(t *testing.T) *house {
 	h := newHouse(t)
 	days := int64(1)
 	must(t, h.policies.Create(t.Context(), cleanup.Policy{Name: "one", Format: "maven2", Criteria: cleanup.Criteria{AssetRegex: ".*-[13]\\.jar", UpdatedDays: &days}}, "admin"))
+	h.repository(repository.Definition{Name: "copy", Format: "maven2", Kind: formats.Cache, Upstream: &repository.Upstream{URL: "http://127.0.0.1:1/"}})
+	for i := range 5 {
+		h.put("copy", fmt.Sprintf("/g/a/%[1]d/a-%[1]d.jar", i), 20, -1)
+		h.loose("copy", fmt.Sprintf("/g/a/%d-SNAPSHOT/maven-metadata.xml", i), 20, -1)
+	}
 	for _, name := range []string{"libs", "more"} {
 		h.repository(repository.Definition{Name: name, Format: "maven2", Kind: formats.Hosted, Cleanup: []string{"one"}})
 		for _, version := range []string{"1.0", "2.0", "3.0"} {
@@ -52,6 +57,7 @@ func TestWorkGoesOn(t *testing.T) {
 		{upkeep.Cleanup, nil},
 		{upkeep.MavenRemoveSnapshots, []string{"repository", "*", "keep", "1", "days", "0"}},
 		{upkeep.MavenRemoveUnusedSnap, []string{"repository", "*", "days", "10"}},
+		{upkeep.RemoveUnused, []string{"repository", "*", "days", "10"}},
 		{upkeep.CollectBlobs, []string{"blobStore", "default"}},
 	} {
 		t.Run(tt.id, func(t *testing.T) {
@@ -76,7 +82,7 @@ func TestWorkGoesOn(t *testing.T) {
 				if n := h.positions(); n != 0 {
 					t.Errorf("%d positions are left", n)
 				}
-				return message, fmt.Sprintln(h.holds("libs"), h.holds("more"), h.collected), stops, resumed
+				return message, fmt.Sprintln(h.holds("libs"), h.holds("more"), h.holds("copy"), h.collected), stops, resumed
 			}
 			message, left, _, _ := run(0)
 			once, again := 0, 0

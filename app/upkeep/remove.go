@@ -27,19 +27,14 @@ func (w *work) cleanUp(ctx context.Context, _ map[string]string, m *tasks.Monito
 			list = append(list, d)
 		}
 	}
-	return w.clean(ctx, Cleanup, list, nil, m)
-}
-
-// clean removes from repositories what policies select: those that they name unless some are given.
-func (w *work) clean(ctx context.Context, name string, list []repository.Definition, policies []cleanup.Policy, m *tasks.Monitor) (string, error) {
-	asked := make([]any, 0, 2*len(list)+1)
+	var asked []any
 	for _, d := range list {
 		asked = append(asked, d.Content, w.Cleanup.Assigned(d.Name))
 	}
 	return w.removeFrom(ctx, removal{
-		name: name, asked: append(asked, policies), list: list,
-		from: func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error) {
-			return w.Cleanup.Clean(ctx, d.Name, cleanup.Run{Policies: policies, From: from, Passed: passed, Looked: m.Add})
+		name: Cleanup, asked: asked, list: list,
+		from: func(d repository.Definition, run cleanup.Run) (cleanup.Report, error) {
+			return w.Cleanup.Clean(ctx, d.Name, run)
 		},
 	}, m)
 }
@@ -49,8 +44,8 @@ type removal struct {
 	name  string // under which its position is kept
 	asked any    // what it depends on
 	list  []repository.Definition
-	// from removes from one repository behind a mark, and tells how far it is.
-	from func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error)
+	// from removes from one repository behind the mark of a run, and tells how far it is.
+	from func(d repository.Definition, run cleanup.Run) (cleanup.Report, error)
 }
 
 // removing is how far a removal came.
@@ -83,7 +78,7 @@ func (w *work) removeFrom(ctx context.Context, r removal, m *tasks.Monitor) (str
 	for _, d := range r.list {
 		if err == nil && !slices.Contains(p.At.Through, d.Name) {
 			m.Say("%s", d.Name)
-			err = w.removeFromOne(ctx, r, d, p)
+			err = w.removeFromOne(ctx, r, d, p, m)
 		}
 	}
 	sum := p.At.Sum
@@ -94,14 +89,14 @@ func (w *work) removeFrom(ctx context.Context, r removal, m *tasks.Monitor) (str
 	return amounts(sum.Components, sum.Assets, sum.Bytes, false) + suffix, err
 }
 
-func (w *work) removeFromOne(ctx context.Context, r removal, d repository.Definition, p *position[removing]) error {
+func (w *work) removeFromOne(ctx context.Context, r removal, d repository.Definition, p *position[removing], m *tasks.Monitor) error {
 	if p.At.Repository != d.Name {
 		p.At.Repository, p.At.Mark = d.Name, cleanup.Mark{}
 	}
-	report, err := r.from(d, p.At.Mark, func(mark cleanup.Mark) {
+	report, err := r.from(d, cleanup.Run{From: p.At.Mark, Looked: m.Add, Passed: func(mark cleanup.Mark) {
 		p.At.Mark = mark
 		p.passed(ctx)
-	})
+	}})
 	if err != nil {
 		return err
 	}
@@ -123,7 +118,7 @@ func (w *work) removeTypes() []tasks.Type {
 	return []tasks.Type{
 		{
 			ID: RemoveUnused, Name: "Repository: remove unused components of caches", Fields: []tasks.Field{cache, days},
-			Help:   "Removes from caches what nobody has downloaded for some days. It is fetched again when it is asked for.",
+			Help:   "Removes from caches what nobody has downloaded for some days, files without a component as well. It is fetched again when it is asked for.",
 			Claims: claim(claimRepository, "repository"), Resumes: true,
 			Title: func(p map[string]string) string { return "Remove unused components of " + p["repository"] },
 			Do: func(ctx context.Context, p map[string]string, m *tasks.Monitor) (string, error) {
@@ -156,7 +151,23 @@ func (w *work) removeUnused(ctx context.Context, f tasks.Field, p map[string]str
 		return "", fmt.Errorf("property days must be at least 1")
 	}
 	unused := cleanup.Policy{Criteria: cleanup.Criteria{DownloadedDays: &days, Release: release}}
-	return w.clean(ctx, removalName(RemoveUnused+string(release), p), list, []cleanup.Policy{unused}, m)
+	asked := []any{p}
+	for _, d := range list {
+		asked = append(asked, d.Content)
+	}
+	return w.removeFrom(ctx, removal{
+		name: removalName(RemoveUnused+string(release), p), asked: asked, list: list,
+		from: func(d repository.Definition, run cleanup.Run) (cleanup.Report, error) {
+			run.Policies = []cleanup.Policy{unused}
+			var err error
+			if run.From.Path == "" { // no earlier run was through with the components
+				if run.From.Report, err = w.Cleanup.Clean(ctx, d.Name, run); err != nil || release != "" {
+					return run.From.Report, err
+				}
+			}
+			return w.Cleanup.CleanLoose(ctx, d.Name, days, run)
+		},
+	}, m)
 }
 
 // removalName names the position of a task's work on what its property names.

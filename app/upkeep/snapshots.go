@@ -79,8 +79,8 @@ func (w *work) removeSnapshots(ctx context.Context, f tasks.Field, p map[string]
 	}
 	return w.removeFrom(ctx, removal{
 		name: removalName(MavenRemoveSnapshots, p), asked: asked, list: list,
-		from: func(d repository.Definition, from cleanup.Mark, passed func(cleanup.Mark)) (cleanup.Report, error) {
-			s := &snapshots{work: w, rules: rules, m: m, mark: from, passed: passed}
+		from: func(d repository.Definition, run cleanup.Run) (cleanup.Report, error) {
+			s := &snapshots{work: w, rules: rules, looked: run.Looked, mark: run.From, passed: run.Passed}
 			err := s.run(ctx, d)
 			if err != nil {
 				err = fmt.Errorf("snapshots of %s: %w", d.Name, err)
@@ -125,7 +125,7 @@ type build struct {
 type snapshots struct {
 	*work
 	rules   snapshotRules
-	m       *tasks.Monitor
+	looked  func(int64)
 	mark    cleanup.Mark // behind a version whose builds have been decided on
 	passed  func(cleanup.Mark)
 	tree    *catalog.Content
@@ -172,7 +172,7 @@ func (s *snapshots) run(ctx context.Context, d repository.Definition) (err error
 		if err != nil {
 			return err
 		}
-		s.m.Add(1)
+		s.looked(1)
 		looked, last = looked+1, c.Coordinates
 	}
 	s.mark.Report.Looked += looked

@@ -172,6 +172,17 @@ func (h *house) put(repo, path string, days, downloaded int) {
 	must(h.t, err)
 }
 
+// loose stores a file that belongs to no component.
+func (h *house) loose(repo, path string, days, downloaded int) {
+	h.t.Helper()
+	a := repository.Restored{Path: path, Size: int64(len(path)), BlobCreated: now.AddDate(0, 0, -days)}
+	if downloaded >= 0 {
+		a.LastDownloaded = now.AddDate(0, 0, -downloaded)
+	}
+	_, err := h.engine.Restore(h.t.Context(), repo, a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(path)), nil })
+	must(h.t, err)
+}
+
 // holds gives the paths of a repository, without documents and their checksums.
 func (h *house) holds(repo string) string {
 	h.t.Helper()
@@ -232,13 +243,21 @@ func TestRemoveUnused(t *testing.T) {
 	}
 	h.repository(repository.Definition{Name: "own", Format: "raw", Kind: formats.Hosted})
 	h.put("own", "/never", 20, -1)
+	h.repository(repository.Definition{Name: "libs", Format: "maven2", Kind: formats.Cache, Upstream: &repository.Upstream{URL: "http://127.0.0.1:1/"}})
+	h.loose("libs", "/archetype-catalog.xml", 20, -1)
+	h.loose("libs", "/archetype-catalog.xml.sha1", 20, 1)
 	if got := h.do(upkeep.RemoveUnused, "repository", "cache", "days", "10"); got != "2 components with 2 files (15 B) removed from 1 repository" {
 		t.Error(got)
 	}
 	if got := h.holds("cache") + "; " + h.holds("other"); got != "lately; lately long ago never" {
 		t.Error(got)
 	}
-	h.do(upkeep.RemoveUnused, "repository", "*", "days", "10")
+	if got := h.do(upkeep.RemoveUnused, "repository", "*", "days", "10"); got != "2 components with 3 files (37 B) removed from 3 repositories" {
+		t.Error(got)
+	}
+	if got := h.holds("libs"); got != "archetype-catalog.xml.sha1" {
+		t.Error(got)
+	}
 	if got := h.holds("other") + "; " + h.holds("own"); got != "lately; never" {
 		t.Error(got)
 	}
