@@ -30,7 +30,6 @@ var clientExceptions = map[string]string{
 	"pkg/blobstore/TestBlobstoreS3":                  "there is no driver for buckets yet: an S3 blob store is refused with that reason",
 	"pkg/blobstore/TestBlobstoreAzure":               "Azure blob stores are absent, as on the open-source server",
 	"pkg/blobstore/TestBlobstoreAzureTestConnection": "Azure blob stores are absent, as on the open-source server",
-	"pkg/security/TestSAML":                          "SAML settings are absent, as on the open-source server",
 }
 
 // clientRun is what go test said of the client's tests, by their name behind the module's.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type DirectoryUser struct {
 	Groups    []string
 }
 
-// The most users and groups of a directory that a listing shows.
+// The most users, unless the caller says so, and groups of a directory that a listing shows.
 const (
 	maxListedUsers  = 100
 	maxListedGroups = 1000
@@ -116,8 +117,8 @@ func (s *Service) external(ctx context.Context, source string, d DirectoryUser) 
 }
 
 // externalUsers gives the users of a directory that the filter selects.
-func (s *Service) externalUsers(ctx context.Context, realm Realm, prefix string) ([]User, error) {
-	found, err := realm.Directory.Search(ctx, prefix, maxListedUsers)
+func (s *Service) externalUsers(ctx context.Context, realm Realm, filter UserFilter) ([]User, error) {
+	found, err := realm.Directory.Search(ctx, filter.Prefix, cmp.Or(filter.Limit, maxListedUsers))
 	if err != nil {
 		return nil, &UnavailableError{Err: fmt.Errorf("access: users of %s: %w", realm.Source, err)}
 	}

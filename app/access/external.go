@@ -87,8 +87,8 @@ func (s *Service) keeperOf(source string) (Realm, Keeper, error) {
 	return realm, keeper, nil
 }
 
-// validateExternal finds the faults that a user kept for a source has by itself.
-func (u *User) validateExternal() error {
+// ValidateExternal finds the faults that a user kept for a source has by itself.
+func (u *User) ValidateExternal() error {
 	var s shapes
 	s.add(blank(u.ID), "userId", mustNotBeBlank)
 	s.add(tooLong(u.ID), "userId", mustBeShort)
@@ -113,7 +113,7 @@ func (s *Service) UpdateExternalUser(ctx context.Context, actor Actor, u User) e
 }
 
 func (s *Service) keepExternal(ctx context.Context, event audit.Event, u User, fresh bool) error {
-	if err := u.validateExternal(); err != nil {
+	if err := u.ValidateExternal(); err != nil {
 		return err
 	}
 	_, keeper, err := s.keeperOf(u.Source)

@@ -78,6 +78,8 @@ type UserFilter struct {
 	Source string // "" for every source
 	// Stored selects only users of whom something is kept here: directories are not asked.
 	Stored bool
+	// Limit bounds the users of each directory. Default: 100.
+	Limit int
 }
 
 // Validate finds the faults that the request has by itself.
@@ -163,7 +165,7 @@ func (s *Service) Users(ctx context.Context, filter UserFilter) ([]User, error) 
 		if filter.Stored {
 			break
 		}
-		found, err := s.externalUsers(ctx, realm, filter.Prefix)
+		found, err := s.externalUsers(ctx, realm, filter)
 		if err != nil && filter.Source != "" {
 			return nil, err
 		}

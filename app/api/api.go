@@ -110,7 +110,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.oauth2Operations(), a.cleanupPolicyOperations(), a.taskOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.oauth2Operations(), a.samlOperations(), a.cleanupPolicyOperations(), a.taskOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

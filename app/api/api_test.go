@@ -18,6 +18,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/mail"
@@ -127,12 +128,13 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	directories := ldap.New(store, ldap.Options{Sealer: clear{}, Change: users.Change})
 	provider := oidc.New(store, oidc.Options{Sealer: clear{}, Change: users.Change, Users: federated.NewPeople(store, access.SourceOAuth2, nil)})
+	signOn := saml.New(store, saml.Options{Sealer: clear{}, Change: users.Change})
 	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
 		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
 	}})
 	api := New(Options{
 		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Tasks: upkeep, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories, OAuth2: provider, Upkeep: upkeep, Cleanup: cleanup.New(policies, engine, cleanup.Options{Audit: log}),
+			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories, OAuth2: provider, SAML: signOn, Upkeep: upkeep, Cleanup: cleanup.New(policies, engine, cleanup.Options{Audit: log}),
 			Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
 		}),
 	})

@@ -138,6 +138,13 @@ func TestServerSettings(t *testing.T) {
 		{admin, "PATCH", "ldap-servers/two", `{"host":"127.0.0.1","port":1,"timeout":"1s"}`, 200, nil},
 		{admin, "POST", "ldap-servers/two/check", "", 422, []string{"the log says why"}},
 		{admin, "DELETE", "ldap-servers/two", "", 204, nil},
+		{admin, "GET", "settings/saml", "", 200, []string{`"usernameAttribute":""`}},
+		{admin, "PUT", "settings/saml", `{"idpMetadata":"<x/>"}`, 422, []string{"#/idpMetadata", "#/usernameAttribute"}},
+		{admin, "PUT", "configuration", `{"saml":{"idpMetadata":` + idpMetadata + `,"usernameAttribute":"uid"}}`, 200, nil},
+		{admin, "PATCH", "settings/saml", `{"groupsAttribute":"groups"}`, 200, []string{`"usernameAttribute":"uid"`, `"groupsAttribute":"groups"`}},
+		{admin, "POST", "configuration/plan", `{"saml":{"groupsAttribute":"groups"}}`, 200, []string{`{"changes":[]}`}},
+		{admin, "GET", "configuration", "", 200, []string{`"saml":{"idpMetadata"`}},
+		{admin, "DELETE", "settings/saml", "", 204, nil},
 		{admin, "POST", "trusted-certificates/retrieve", `{"host":"127.0.0.1","port":1}`, 422, []string{"the log says why"}},
 		{admin, "POST", "trusted-certificates/retrieve", `{"host":"a b","port":1}`, 422, []string{"#/host"}},
 		{admin, "POST", "trusted-certificates/retrieve", `{"host":"127.0.0.1","port":0}`, 422, []string{"#/port"}},
@@ -152,3 +159,6 @@ func TestServerSettings(t *testing.T) {
 		t.Errorf("a secret in the audit: %s", d)
 	}
 }
+
+// idpMetadata describes an identity provider that nobody asks here, as JSON.
+const idpMetadata = `"<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://idp.example.org/\"> <IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data><X509Certificate> MIIBCTCBsaADAgECAgEBMAoGCCqGSM49BAMCMA4xDDAKBgNVBAMTA2lkcDAgFw0yNjAxMDEwMDAwMDBaGA8yMDk5MDEwMTAwMDAwMFowDjEMMAoGA1UEAxMDaWRwMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE N+y68f+IRYjvNPatSMWRtKbMaH9mvXMi7lgFfq2HeBUaQNnd8rpFLuvewMmeBNcHI3vGV+YSt11wJNySuxRozDAKBggqhkjOPQQDAgNHADBEAiBA4dBOb0XTX7TrgD++OEBtD8qC9VGmEqDaQm6tFctHeAIgI4TK NB9uRNuxbN/KltlJdMieyL6HmNftHvBX7HRYFjg= </X509Certificate></X509Data></KeyInfo></KeyDescriptor> <SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" Location=\"https://idp.example.org/sso\"/></IDPSSODescriptor></EntityDescriptor>"`

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/config"
@@ -58,6 +60,7 @@ type appliance struct {
 	access   *access.Service
 	ldap     *ldap.Service
 	oauth2   *oidc.Service
+	saml     *saml.Service
 	sealer   *seal.Sealer
 	audit    *audit.Log
 	scripts  *scripts.Store
@@ -219,6 +222,10 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 	}
 	a.ldap = ldap.New(a.store, ldap.Options{Sealer: a.sealer, Roots: a.trust.Roots, Change: change})
 	a.oauth2 = a.newOAuth2(change)
+	a.saml = saml.New(a.store, saml.Options{Sealer: a.sealer, Change: change, Log: a.log, Active: func(ctx context.Context) (bool, error) {
+		active, err := a.access.ActiveRealms(ctx)
+		return slices.Contains(active, saml.RealmID), err
+	}})
 	return access.Open(ctx, a.store, &access.Options{
 		Formats: repository.KnownFormats(),
 		Repositories: func() []access.RepositoryRef {
@@ -238,7 +245,7 @@ func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
 		AdminPasswordChanged: a.removeFirstPassword,
 		NoAnonymous:          !a.cfg.Anonymous,
 		Writable:             a.engine.Writable,
-		Realms:               []access.Realm{a.ldap.Realm(), a.oauth2.Realm()},
+		Realms:               []access.Realm{a.ldap.Realm(), a.oauth2.Realm(), a.saml.Realm()},
 		Audit:                a.audit,
 		Log:                  a.log,
 	})

@@ -33,7 +33,7 @@ func acting(ctx context.Context, c server.Caller, remote string) context.Context
 
 // resources gives what administrators set as documents.
 func (a *appliance) resources() *resource.Resources {
-	return resource.New(resource.Options{Engine: a.engine, Access: a.access, Mail: a.mail, Audit: a.audit, Outbound: a.out, Trust: a.trust, Settings: a.settings, LDAP: a.ldap, OAuth2: a.oauth2, Cleanup: a.cleanup, Upkeep: a.tasks})
+	return resource.New(resource.Options{Engine: a.engine, Access: a.access, Mail: a.mail, Audit: a.audit, Outbound: a.out, Trust: a.trust, Settings: a.settings, LDAP: a.ldap, OAuth2: a.oauth2, SAML: a.saml, Cleanup: a.cleanup, Upkeep: a.tasks})
 }
 
 // mountNative adds the native API.

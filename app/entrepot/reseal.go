@@ -15,7 +15,7 @@ func (a *appliance) reseal(ctx context.Context) error {
 		what string
 		run  func(context.Context) error
 	}{
-		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.resealOAuth2}, {"kept settings", a.resealKept},
+		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.resealOAuth2}, {"SAML", a.saml.Reseal}, {"kept settings", a.resealKept},
 		{"journal of imports", func(ctx context.Context) error { return importer.Reseal(ctx, a.store, a.sealer) }},
 	} {
 		if err := step.run(ctx); err != nil {

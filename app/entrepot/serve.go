@@ -122,7 +122,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	}
 	checks := a.diagnose(registry)
 	pages := content.New(content.Options{
-		Engine: a.engine, Trees: a.catalog, Access: a.access, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
+		Engine: a.engine, Trees: a.catalog, Access: a.access, SAML: a.saml, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
 	})
 	if err := pages.Mount(s); err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.engine, Access: a.access, LDAP: a.ldap, OAuth2: a.oauth2, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
+		Engine: a.engine, Access: a.access, LDAP: a.ldap, OAuth2: a.oauth2, SAML: a.saml, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
 		Trust: a.trust, Outbound: a.out, Settings: a.settings, Diagnostics: checks, Reseal: a.reseal,
 		Cleanup: a.cleanup, Tasks: a.tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,

@@ -9,6 +9,7 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/mail"
@@ -31,6 +32,7 @@ type Options struct {
 	Settings *settings.Settings
 	LDAP     *ldap.Service
 	OAuth2   *oidc.Service
+	SAML     *saml.Service
 	Cleanup  *cleanup.Service
 	Upkeep   *tasks.Service
 }

@@ -18,6 +18,8 @@ type Access interface {
 	Authenticate(ctx context.Context, c access.Credentials) (*access.Subject, error)
 	Login(ctx context.Context, c access.Credentials) (id string, subject *access.Subject, err error)
 	Logout(id string) bool
+	LoginExternal(ctx context.Context, e access.ExternalSignIn) (id string, subject *access.Subject, err error)
+	RefuseExternal(ctx context.Context, user, address string) error
 }
 
 const (

@@ -33,6 +33,7 @@ type Options struct {
 	Trees  Trees
 	Access Access
 
+	SAML       SAML             // signs people in; nil: nobody
 	Version    string           // on pages
 	LegacyURLs func() bool      // whether the URLs of Nexus 2 are answered as well; nil: never
 	Metrics    Metrics          // what /service/metrics/* shows; nil: nothing but a ping
@@ -78,7 +79,7 @@ func (c *Content) Mount(s *server.Server) error {
 		}},
 		{server.Surface{Prefix: "/service/metrics/", Face: metricsFace{c.plain}, Authenticator: auth}, c.metricsRoutes()},
 		{server.Surface{Prefix: "/service/rapture/", Face: c.plain}, c.sessionRoutes()},
-		{server.Surface{Prefix: "/", Face: c.plain}, c.rootRoutes()},
+		{server.Surface{Prefix: "/", Face: c.plain}, append(c.rootRoutes(), c.samlRoutes()...)},
 	}
 	for _, m := range mounts {
 		if err := s.Mount(m.surface, m.routes...); err != nil {

@@ -42,11 +42,17 @@ func (c *Content) signIn(r *server.Request) (*formats.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	cookie := sessionCookie + "=" + id + "; Path=/; HttpOnly; SameSite=lax"
+	header := http.Header{"Set-Cookie": {cookieLine(r, sessionCookie, id)}, "X-Frame-Options": {"DENY"}}
+	return &formats.Response{Status: http.StatusNoContent, Header: header}, nil
+}
+
+// cookieLine gives a browser a cookie that scripts and requests that other sites make do not see.
+func cookieLine(r *server.Request, name, value string) string {
+	line := name + "=" + value + "; Path=/; HttpOnly; SameSite=lax"
 	if r.Secure {
-		cookie += "; Secure"
+		line += "; Secure"
 	}
-	return &formats.Response{Status: http.StatusNoContent, Header: http.Header{"Set-Cookie": {cookie}, "X-Frame-Options": {"DENY"}}}, nil
+	return line
 }
 
 func credentialsOf(r *server.Request) (user, password string, err error) {

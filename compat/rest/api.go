@@ -15,6 +15,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
+	"entrepot/app/access/saml"
 	"entrepot/app/cleanup"
 	"entrepot/app/diagnostics"
 	"entrepot/app/mail"
@@ -43,6 +44,7 @@ type Options struct {
 	Access  *access.Service
 	LDAP    *ldap.Service
 	OAuth2  *oidc.Service
+	SAML    *saml.Service
 	Scripts *scripts.Store
 	Mail    *mail.Service
 	Node    *node.Node
@@ -143,7 +145,7 @@ func betaPath(op operation) string {
 		return strings.TrimSuffix("beta/blobstores/"+kind+"/"+kind+"/"+name, "/")
 	case strings.HasPrefix(rest, "repositories/{format}/"):
 		return "beta/" + rest
-	case strings.HasPrefix(path, ldapPath), strings.HasPrefix(path, userTokensPath), strings.HasPrefix(path, userTokenPath):
+	case strings.HasPrefix(path, ldapPath), strings.HasPrefix(path, samlPath), strings.HasPrefix(path, userTokensPath), strings.HasPrefix(path, userTokenPath):
 		return "" // younger than beta
 	case strings.HasPrefix(rest, "security/"):
 		return "beta/" + rest
@@ -163,7 +165,7 @@ func (a *API) operations() []operation {
 		a.statusOperations(), a.repositoryOperations(), a.settingsOperations(), a.userOperations(), a.roleOperations(),
 		a.privilegeOperations(), a.selectorOperations(), a.realmOperations(), a.routingOperations(), a.assetOperations(), a.searchOperations(),
 		a.blobStoreOperations(), a.readOnlyOperations(), a.specOperations(), a.scriptOperations(), a.emailOperations(), a.systemOperations(),
-		a.ldapOperations(), a.oauth2Operations(), a.userTokenOperations(), a.ownTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
+		a.ldapOperations(), a.oauth2Operations(), a.samlOperations(), a.userTokenOperations(), a.ownTokenOperations(), a.trustOperations(), a.httpOperations(), a.capabilityOperations(), a.supportOperations(),
 		a.iqOperations(), a.sealingOperations(), a.clusterOperations(), a.uiOperations(), a.loggingOperations(), a.wonderlandOperations(), a.documentOperations(),
 		a.taskOperations(), a.cleanupOperations(),
 	} {

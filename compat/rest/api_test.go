@@ -16,6 +16,7 @@ import (
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/diagnostics"
@@ -107,21 +108,15 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	must(engine.CreateDefaults(ctx, false))
 	var users *access.Service
-	directory := ldap.New(store, ldap.Options{
-		Sealer: clear{},
-		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
-			return users.Change(ctx, event, plan)
-		},
-	})
+	change := func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
+		return users.Change(ctx, event, plan)
+	}
+	directory := ldap.New(store, ldap.Options{Sealer: clear{}, Change: change})
+	signOn := saml.New(store, saml.Options{Sealer: clear{}, Change: change})
 	t.Cleanup(directory.Close)
-	provider := oidc.New(store, oidc.Options{
-		Sealer: clear{}, Users: federated.NewPeople(store, access.SourceOAuth2, nil),
-		Change: func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
-			return users.Change(ctx, event, plan)
-		},
-	})
+	provider := oidc.New(store, oidc.Options{Sealer: clear{}, Change: change, Users: federated.NewPeople(store, access.SourceOAuth2, nil)})
 	users, err = access.Open(ctx, store, &access.Options{
-		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable, Realms: []access.Realm{directory.Realm(), provider.Realm()},
+		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable, Realms: []access.Realm{directory.Realm(), provider.Realm(), signOn.Realm()},
 		Sleep: func(context.Context, time.Duration) error { return nil },
 		Repositories: func() (refs []access.RepositoryRef) {
 			for _, d := range engine.List() {
@@ -141,7 +136,7 @@ func newRig(t *testing.T) *rig {
 	must(err)
 	s := server.New(server.Options{Blobs: engine})
 	options := Options{
-		Engine: engine, Access: users, LDAP: directory, OAuth2: provider, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
+		Engine: engine, Access: users, LDAP: directory, OAuth2: provider, SAML: signOn, Scripts: scripts.New(store, scripts.Options{}), Node: id, Search: search.New(store, trees, nil), Trees: trees,
 		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}), Trust: trusted, Outbound: out, Settings: capabilities, Pages: pages{},
 		Diagnostics: diagnostics.New(diagnostics.Options{Engine: engine, Access: users, Health: func() error { return nil }, Folder: t.TempDir(), SealKeys: func() []string { return []string{"new", "old"} }}),
 	}

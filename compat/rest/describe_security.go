@@ -20,6 +20,7 @@ const (
 	tagSelectors    = "Content selectors"
 	tagLDAP         = "Security management: LDAP"
 	tagOAuth2       = "Security OAuth2/OIDC"
+	tagSAML         = "Security management: SAML"
 	tagUserTokens   = "Security management: user tokens"
 	tagHTTP         = "HTTP"
 )
@@ -72,6 +73,7 @@ func (a *API) securityDescriptions() map[string]description {
 	a.describeConnections(all)
 	describeLDAP(all)
 	describeOAuth2(all)
+	describeSAML(all)
 	describeUserTokens(all)
 	return all
 }
