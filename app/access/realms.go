@@ -71,6 +71,16 @@ type Source struct {
 	Name string
 }
 
+// laterRealm tells whether a realm is that of a format that is not built yet. Administrators and their tools may make it active, as they
+// may define repositories of the format; it asks nobody until it is installed.
+func laterRealm(id string) bool {
+	switch id {
+	case "NpmToken", "DockerToken", "NuGetApiKey", "ConanToken":
+		return true
+	}
+	return false
+}
+
 // installRealms joins the built-in realms with those of the options.
 func (s *Service) installRealms() (map[string]Realm, error) {
 	realms := map[string]Realm{
@@ -107,7 +117,7 @@ func (s *Service) AvailableRealms() []Realm {
 	return list
 }
 
-// ActiveRealms gives the ids of the active realms in order, without those that are not installed.
+// ActiveRealms gives the ids of the active realms in order, without those that nobody knows here.
 func (s *Service) ActiveRealms(ctx context.Context) ([]string, error) {
 	snap, err := s.current(ctx)
 	if err != nil {
@@ -115,7 +125,7 @@ func (s *Service) ActiveRealms(ctx context.Context) ([]string, error) {
 	}
 	list := []string{}
 	for _, id := range snap.realms {
-		if r, ok := s.realms[id]; ok && !r.Hidden {
+		if r, ok := s.realms[id]; ok && !r.Hidden || !ok && laterRealm(id) {
 			list = append(list, id)
 		}
 	}
@@ -128,7 +138,7 @@ func (s *Service) SetActiveRealms(ctx context.Context, actor Actor, ids []string
 	opens := false
 	for _, id := range ids {
 		r, ok := s.realms[id]
-		if !ok || r.Hidden {
+		if r.Hidden || !ok && !laterRealm(id) {
 			unknown = append(unknown, id)
 		}
 		opens = opens || r.Authenticator != nil && !r.Tokens

@@ -9,6 +9,9 @@ func TestRealmsAndAnonymousAccess(t *testing.T) {
 	const path = "internal/ui/anonymous-settings"
 	newRig(t).play(t, []exchange{
 		{admin, "PUT", "v1/security/realms/active", `[null]`, 400, []string{`Unknown realmIds: [null]`}},
+		{admin, "PUT", "v1/security/realms/active", `["NpmToken"]`, 400, []string{"must authenticate users"}},
+		{admin, "PUT", "v1/security/realms/active", `["DockerToken","NexusAuthenticatingRealm","NpmToken"]`, 204, nil},
+		{admin, "GET", "v1/security/realms/active", "", 200, []string{`[ "DockerToken", "NexusAuthenticatingRealm", "NpmToken" ]`}},
 		{admin, "PUT", "v1/security/anonymous", `{"enabled":true,"userId":null,"realmName":null}`, 400, []string{
 			`"PARAMETER userId","message":"must not be blank"`, `"PARAMETER realmName","message":"must not be blank"`}},
 		{admin, "PUT", path, `{"userId":"","realmName":"nope"}`, 400, []string{"PARAMETER userId"}},
