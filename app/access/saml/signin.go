@@ -249,7 +249,7 @@ func confirmed(a *saml.Assertion) error {
 // user reads who an assertion is about.
 func (s *Settings) user(a *saml.Assertion) (access.DirectoryUser, error) {
 	names := s.values(a, s.Username)
-	if len(names) != 1 || strings.TrimSpace(names[0]) == "" {
+	if len(names) != 1 {
 		return access.DirectoryUser{}, fmt.Errorf("the assertion has %d values of the attribute %q for the user's name, not one", len(names), s.Username)
 	}
 	first := func(attribute string) string {
@@ -263,7 +263,7 @@ func (s *Settings) user(a *saml.Assertion) (access.DirectoryUser, error) {
 	}, nil
 }
 
-// values gives the values of an attribute by its name or friendly name, each once.
+// values gives the values of an attribute by its name or friendly name, each once, without those that are no text for people.
 func (s *Settings) values(a *saml.Assertion, attribute string) []string {
 	var all []string
 	if attribute == "" {
@@ -276,7 +276,7 @@ func (s *Settings) values(a *saml.Assertion, attribute string) []string {
 			}
 			for _, v := range have.Values {
 				value := strings.TrimSpace(v.Value)
-				if value != "" && !slices.Contains(all, value) {
+				if value != "" && plain(value) && !slices.Contains(all, value) {
 					all = append(all, value)
 				}
 			}
