@@ -17,7 +17,7 @@ const completeRetry = time.Minute
 func (a *appliance) completeRecords(ctx context.Context) bool {
 	for {
 		begin, assets := time.Now(), atomic.Int64{}
-		err := a.catalog.Complete(ctx, func(n int64) { assets.Add(n) })
+		err := a.Catalog.Complete(ctx, func(n int64) { assets.Add(n) })
 		if err == nil {
 			if n := assets.Load(); n > 0 {
 				a.log.Info("the records of adopted assets are whole", "assets", n, "took", time.Since(begin).Round(time.Millisecond))

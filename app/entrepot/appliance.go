@@ -7,33 +7,24 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"sync"
 
 	"entrepot/app/access"
-	"entrepot/app/access/ldap"
-	"entrepot/app/access/oidc"
-	"entrepot/app/access/saml"
 	"entrepot/app/audit"
-	"entrepot/app/cleanup"
 	"entrepot/app/config"
-	"entrepot/app/mail"
-	"entrepot/app/node"
-	"entrepot/app/outbound"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
-	"entrepot/app/scripts"
 	"entrepot/app/seal"
-	"entrepot/app/search"
-	"entrepot/app/settings"
 	"entrepot/app/tasks"
-	"entrepot/app/trust"
+	"entrepot/app/upkeep"
+	"entrepot/compat/names"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
 	"entrepot/migrate/adopt"
 	"entrepot/storage/blob"
 	"entrepot/storage/blob/file"
-	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 	"entrepot/storage/kv/leveldb"
 )
@@ -51,31 +42,15 @@ func allFormats() []formats.Format { return []formats.Format{maven2.New(nil), ra
 
 // appliance is everything below the HTTP edge, opened on one data folder.
 type appliance struct {
-	cfg      config.Config
-	log      *slog.Logger
-	records  *leveldb.Driver
-	store    *kv.Store
-	catalog  *catalog.Catalog
-	engine   *repository.Engine
-	access   *access.Service
-	ldap     *ldap.Service
-	oauth2   *oidc.Service
-	saml     *saml.Service
-	sealer   *seal.Sealer
-	audit    *audit.Log
-	scripts  *scripts.Store
-	mail     *mail.Service
-	node     *node.Node
-	trust    *trust.Store
-	out      *outbound.Service
-	settings *settings.Settings
-	search   *search.Index
-	adopted  *adopt.Copier
+	*domains.Domains
 
-	policies *cleanup.Policies
-	cleanup  *cleanup.Service
-	tasks    *tasks.Service
-	figures  figures
+	cfg     config.Config
+	log     *slog.Logger
+	records *leveldb.Driver
+	store   *kv.Store
+	sealer  *seal.Sealer
+	adopted *adopt.Copier
+	figures figures
 
 	mu    sync.Mutex
 	blobs map[string]openBlobStore // by folder
@@ -104,46 +79,36 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 	if a.sealer, err = seal.Open(a.path(keyFile)); err != nil {
 		return nil, err
 	}
-	if err := a.openAudit(ctx); err != nil {
-		return nil, err
-	}
-	a.catalog = catalog.New(a.store, &catalog.Options{Logger: log})
 	stores, err := adopt.Open(ctx, a.store)
 	if err != nil {
 		return nil, err
 	}
-	if a.policies, err = cleanup.Open(ctx, a.store); err != nil {
+	if a.Domains, err = domains.Open(ctx, a.options(stores)); err != nil {
 		return nil, err
 	}
-	a.engine, err = repository.Open(ctx, repository.Options{
-		Store: a.store, Catalog: a.catalog, Formats: allFormats(), Sealer: a.sealer, OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace,
-		Adopted: stores.Blobs, Audit: a.audit, CleanupFormat: a.policies.Format, Logger: log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.adopted = adopt.NewCopier(a.engine, a.catalog, stores, adopt.Options{
+	a.adopted = adopt.NewCopier(a.Engine, a.Catalog, stores, adopt.Options{
 		BytesPerSecond: int64(cfg.Adoption.BytesPerSecond), BlobsPerSecond: int64(cfg.Adoption.BlobsPerSecond), Log: log,
 	})
-	if err := a.engine.CreateDefaults(ctx, !cfg.SkipDefaultRepositories); err != nil {
-		return nil, err
+	return a, nil
+}
+
+// options are what the domains stand on.
+func (a *appliance) options(stores *adopt.Stores) domains.Options {
+	a.figures = newFigures()
+	claim := a.cfg.Claim
+	return domains.Options{
+		Store: a.store, Sealer: a.sealer, Log: a.log,
+		Engine: repository.Options{Formats: allFormats(), OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace, Adopted: stores.Blobs},
+		Access: access.Options{
+			InitialPassword: os.Getenv("ENTREPOT_ADMIN_PASSWORD"), NewAdminPassword: a.writeAdminPassword, AdminPasswordChanged: a.removeFirstPassword,
+			NoAnonymous: !a.cfg.Anonymous,
+		},
+		Audit:    audit.Options{Path: a.path(auditFile)},
+		Upkeep:   upkeep.Options{Checkpoint: a.records.Checkpoint, Collected: a.figures.count},
+		Tasks:    tasks.Options{Needless: names.Needless, Ended: a.figures.ended},
+		Outbound: proxyDefaults(a.cfg.Proxy), BaseURL: a.cfg.BaseURL, Repositories: !a.cfg.SkipDefaultRepositories, ScriptCreation: a.cfg.ScriptCreation,
+		UserAgent: fmt.Sprintf("Nexus/%s (%s; %s; %s)", claim.Version, claim.Edition, runtime.GOOS, runtime.GOARCH),
 	}
-	a.scripts = scripts.New(a.store, scripts.Options{AllowCreation: cfg.ScriptCreation, Writable: a.engine.Writable, Audit: a.audit})
-	if err := a.openOutbound(ctx); err != nil {
-		return nil, err
-	}
-	a.mail = mail.New(a.store, mail.Options{Sealer: a.sealer, Writable: a.engine.Writable, Audit: a.audit, Roots: a.trust.Roots, BaseURL: a.baseURL})
-	if a.node, err = node.Open(ctx, a.store, node.Options{Writable: a.engine.Writable, Audit: a.audit}); err != nil {
-		return nil, err
-	}
-	a.search = search.New(a.store, a.catalog, &search.Options{Log: log})
-	if a.access, err = a.openAccess(ctx); err != nil {
-		return nil, err
-	}
-	if err := a.openSettings(ctx); err != nil {
-		return nil, err
-	}
-	return a, a.openUpkeep(ctx)
 }
 
 // followChanges keeps the search index up to date until what it returns is called.
@@ -152,7 +117,7 @@ func (a *appliance) followChanges(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.search.Run(ctx, a.contents)
+		a.Search.Run(ctx, a.contents)
 	}()
 	return func() {
 		cancel()
@@ -163,7 +128,7 @@ func (a *appliance) followChanges(ctx context.Context) (stop func()) {
 // contents gives the content trees of all repositories.
 func (a *appliance) contents() []string {
 	var all []string
-	for _, d := range a.engine.List() {
+	for _, d := range a.Engine.List() {
 		all = append(all, d.Content)
 	}
 	return all
@@ -216,41 +181,6 @@ func (a *appliance) blobsFolder(d repository.BlobStore) string {
 	return a.path(blobsDir, dir)
 }
 
-func (a *appliance) openAccess(ctx context.Context) (*access.Service, error) {
-	change := func(ctx context.Context, event audit.Event, plan func() ([]kv.Op, error)) error {
-		return a.access.Change(ctx, event, plan)
-	}
-	a.ldap = ldap.New(a.store, ldap.Options{Sealer: a.sealer, Roots: a.trust.Roots, Change: change})
-	a.oauth2 = a.newOAuth2(change)
-	a.saml = saml.New(a.store, saml.Options{Sealer: a.sealer, Change: change, Log: a.log, Active: func(ctx context.Context) (bool, error) {
-		active, err := a.access.ActiveRealms(ctx)
-		return slices.Contains(active, saml.RealmID), err
-	}})
-	return access.Open(ctx, a.store, &access.Options{
-		Formats: repository.KnownFormats(),
-		Repositories: func() []access.RepositoryRef {
-			definitions := a.engine.List()
-			refs := make([]access.RepositoryRef, len(definitions))
-			for i, d := range definitions {
-				refs[i] = access.RepositoryRef{Format: d.Format, Name: d.Name}
-			}
-			return refs
-		},
-		ScriptExists: func(name string) bool {
-			_, err := a.scripts.Get(ctx, name)
-			return err == nil
-		},
-		InitialPassword:      os.Getenv("ENTREPOT_ADMIN_PASSWORD"),
-		NewAdminPassword:     a.writeAdminPassword,
-		AdminPasswordChanged: a.removeFirstPassword,
-		NoAnonymous:          !a.cfg.Anonymous,
-		Writable:             a.engine.Writable,
-		Realms:               []access.Realm{a.ldap.Realm(), a.oauth2.Realm(), a.saml.Realm()},
-		Audit:                a.audit,
-		Log:                  a.log,
-	})
-}
-
 // writeAdminPassword keeps the first password where only the server's user can read it, before it becomes valid.
 func (a *appliance) writeAdminPassword(password string) error {
 	path := a.path(adminPasswordFile)
@@ -278,20 +208,11 @@ func (a *appliance) removeFirstPassword() {
 // close ends everything in the reverse order of opening. What was acknowledged is kept.
 func (a *appliance) close() error {
 	var errs []error
-	if a.ldap != nil {
-		a.ldap.Close()
-	}
-	if a.engine != nil {
-		errs = append(errs, a.engine.Close())
-	}
-	if a.catalog != nil {
-		errs = append(errs, a.catalog.Close())
+	if a.Domains != nil {
+		errs = append(errs, a.Domains.Close())
 	}
 	for _, open := range a.blobs {
 		errs = append(errs, open.driver.Close())
-	}
-	if a.audit != nil {
-		errs = append(errs, a.audit.Close())
 	}
 	if a.records != nil {
 		errs = append(errs, a.records.Close())

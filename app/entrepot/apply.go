@@ -160,7 +160,7 @@ func (r *remote) open(env *environment, s *shared) (target, func() error, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return offlineTarget{configuration.New(a.resources())}, done, nil
+	return offlineTarget{configuration.New(a.Resources())}, done, nil
 }
 
 // offlineTarget is a data folder.

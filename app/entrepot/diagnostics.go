@@ -16,8 +16,8 @@ import (
 // diagnose gives what looks at the server itself.
 func (a *appliance) diagnose(g prometheus.Gatherer) *diagnostics.Diagnostics {
 	return diagnostics.New(diagnostics.Options{
-		Engine: a.engine, Access: a.access, Health: a.records.Health, Gatherer: g, SealKeys: a.sealer.Keys, Connections: a.cfg.Limits.Connections,
-		Folder: a.cfg.Data, Version: version, Claimed: a.cfg.Claim.Version, Edition: a.cfg.Claim.Edition, NodeID: a.node.ID,
+		Engine: a.Engine, Access: a.Access, Health: a.records.Health, Gatherer: g, SealKeys: a.sealer.Keys, Connections: a.cfg.Limits.Connections,
+		Folder: a.cfg.Data, Version: version, Claimed: a.cfg.Claim.Version, Edition: a.cfg.Claim.Edition, NodeID: a.Node.ID,
 		Configuration: a.configurationDocuments(), Security: a.securityDocuments(),
 		Audit: []diagnostics.Document{{Name: "audit.jsonl", Write: a.writeAudit}},
 	})
@@ -35,13 +35,13 @@ func (a *appliance) configurationDocuments() []diagnostics.Document {
 			}
 			return cfg, nil
 		}),
-		diagnostics.JSON("repositories.json", func(context.Context) (any, error) { return a.engine.List(), nil }),
-		diagnostics.JSON("blobstores.json", func(context.Context) (any, error) { return a.engine.BlobStores(), nil }),
-		diagnostics.JSON("routing-rules.json", func(context.Context) (any, error) { return a.engine.RoutingRules(), nil }),
-		diagnostics.JSON("capabilities.json", func(ctx context.Context) (any, error) { return a.settings.Capabilities(ctx) }),
-		diagnostics.JSON("http.json", func(context.Context) (any, error) { return a.out.InForce(), nil }),
+		diagnostics.JSON("repositories.json", func(context.Context) (any, error) { return a.Engine.List(), nil }),
+		diagnostics.JSON("blobstores.json", func(context.Context) (any, error) { return a.Engine.BlobStores(), nil }),
+		diagnostics.JSON("routing-rules.json", func(context.Context) (any, error) { return a.Engine.RoutingRules(), nil }),
+		diagnostics.JSON("capabilities.json", func(ctx context.Context) (any, error) { return a.Settings.Capabilities(ctx) }),
+		diagnostics.JSON("http.json", func(context.Context) (any, error) { return a.Outbound.InForce(), nil }),
 		diagnostics.JSON("mail.json", func(ctx context.Context) (any, error) {
-			m, _, err := a.mail.Settings(ctx)
+			m, _, err := a.Mail.Settings(ctx)
 			return m, err
 		}),
 	}
@@ -50,12 +50,12 @@ func (a *appliance) configurationDocuments() []diagnostics.Document {
 // securityDocuments are who may do what, without passwords and tokens.
 func (a *appliance) securityDocuments() []diagnostics.Document {
 	return []diagnostics.Document{
-		diagnostics.JSON("users.json", func(ctx context.Context) (any, error) { return a.access.Users(ctx, access.UserFilter{}) }),
-		diagnostics.JSON("roles.json", func(ctx context.Context) (any, error) { return a.access.Roles(ctx, "") }),
-		diagnostics.JSON("privileges.json", func(ctx context.Context) (any, error) { return a.access.Privileges(ctx) }),
-		diagnostics.JSON("content-selectors.json", func(ctx context.Context) (any, error) { return a.access.Selectors(ctx) }),
-		diagnostics.JSON("realms.json", func(ctx context.Context) (any, error) { return a.access.ConfiguredRealms(ctx) }),
-		diagnostics.JSON("anonymous.json", func(ctx context.Context) (any, error) { return a.access.Anonymous(ctx) }),
+		diagnostics.JSON("users.json", func(ctx context.Context) (any, error) { return a.Access.Users(ctx, access.UserFilter{}) }),
+		diagnostics.JSON("roles.json", func(ctx context.Context) (any, error) { return a.Access.Roles(ctx, "") }),
+		diagnostics.JSON("privileges.json", func(ctx context.Context) (any, error) { return a.Access.Privileges(ctx) }),
+		diagnostics.JSON("content-selectors.json", func(ctx context.Context) (any, error) { return a.Access.Selectors(ctx) }),
+		diagnostics.JSON("realms.json", func(ctx context.Context) (any, error) { return a.Access.ConfiguredRealms(ctx) }),
+		diagnostics.JSON("anonymous.json", func(ctx context.Context) (any, error) { return a.Access.Anonymous(ctx) }),
 	}
 }
 
@@ -66,7 +66,7 @@ const auditPage = 500
 func (a *appliance) writeAudit(ctx context.Context, w io.Writer) error {
 	lines, after := json.NewEncoder(w), ""
 	for {
-		found, next, err := a.audit.Query(ctx, audit.Filter{}, after, auditPage)
+		found, next, err := a.Audit.Query(ctx, audit.Filter{}, after, auditPage)
 		if err != nil {
 			return err
 		}

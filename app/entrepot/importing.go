@@ -76,10 +76,10 @@ func (c *importBlobsCmd) Run(env *environment) (err error) {
 // importTarget gives what an import writes to.
 func (a *appliance) importTarget() importer.Target {
 	return importer.Target{
-		Engine: a.engine, Access: a.access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
+		Engine: a.Engine, Access: a.Access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
 		FreeSpace: a.freeBytes, Adopted: a.adopted,
-		System: importer.System{Node: a.node, Trust: a.trust, Outbound: a.out, Mail: a.mail, Settings: a.settings, Scripts: a.scripts, LDAP: a.ldap},
-		Upkeep: importer.Upkeep{Cleanup: a.cleanup, Tasks: a.tasks},
+		System: importer.System{Node: a.Node, Trust: a.Trust, Outbound: a.Outbound, Mail: a.Mail, Settings: a.Settings, Scripts: a.Scripts, LDAP: a.LDAP},
+		Upkeep: importer.Upkeep{Cleanup: a.Cleanup, Tasks: a.Tasks},
 	}
 }
 

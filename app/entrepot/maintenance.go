@@ -40,12 +40,12 @@ func (c *verifyCmd) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
-	v := archive.Verification{Catalog: a.catalog, Problem: func(p archive.Problem) { fmt.Fprintln(env.stdout, p) }}
-	for _, d := range a.engine.BlobStores() {
+	v := archive.Verification{Catalog: a.Catalog, Problem: func(p archive.Problem) { fmt.Fprintln(env.stdout, p) }}
+	for _, d := range a.Engine.BlobStores() {
 		if d.Type == repository.BlobStoreGroup { // its members hold the blobs
 			continue
 		}
-		blobs, err := a.engine.Blobs(d.Ref())
+		blobs, err := a.Engine.Blobs(d.Ref())
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *shared) open(env *environment, make bool, change func(*config.Config)) 
 	}
 	a, err := openAppliance(env.ctx, cfg, logs.Logger)
 	if err == nil {
-		if err = a.catalog.Complete(env.ctx, nil); err != nil {
+		if err = a.Catalog.Complete(env.ctx, nil); err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}
@@ -190,7 +190,7 @@ func (c *resetPasswordCmd) Run(env *environment) (err error) {
 	if password == "" {
 		password = rand.Text()
 	}
-	if err := a.access.ChangePassword(env.ctx, access.System(), access.PasswordChange{UserID: c.User, Password: password}); err != nil {
+	if err := a.Access.ChangePassword(env.ctx, access.System(), access.PasswordChange{UserID: c.User, Password: password}); err != nil {
 		return err
 	}
 	if c.Password == "" {

@@ -15,7 +15,7 @@ func (a *appliance) reseal(ctx context.Context) error {
 		what string
 		run  func(context.Context) error
 	}{
-		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.resealOAuth2}, {"SAML", a.saml.Reseal}, {"kept settings", a.resealKept},
+		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.resealOAuth2}, {"SAML", a.SAML.Reseal}, {"kept settings", a.resealKept},
 		{"journal of imports", func(ctx context.Context) error { return importer.Reseal(ctx, a.store, a.sealer) }},
 	} {
 		if err := step.run(ctx); err != nil {
@@ -26,11 +26,11 @@ func (a *appliance) reseal(ctx context.Context) error {
 }
 
 func (a *appliance) resealRepositories(ctx context.Context) error {
-	for _, d := range a.engine.List() {
+	for _, d := range a.Engine.List() {
 		if len(d.Secrets) == 0 && (d.Upstream == nil || d.Upstream.Authentication == nil) {
 			continue
 		}
-		if err := a.engine.Import(ctx, d, access.System().UserID); err != nil {
+		if err := a.Engine.Import(ctx, d, access.System().UserID); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
 		}
 	}
@@ -38,27 +38,27 @@ func (a *appliance) resealRepositories(ctx context.Context) error {
 }
 
 func (a *appliance) resealSettings(ctx context.Context) error {
-	if s, stored := a.out.Settings(); stored {
-		if err := a.out.Set(ctx, s); err != nil {
+	if s, stored := a.Outbound.Settings(); stored {
+		if err := a.Outbound.Set(ctx, s); err != nil {
 			return err
 		}
 	}
-	m, stored, err := a.mail.Settings(ctx)
+	m, stored, err := a.Mail.Settings(ctx)
 	if err != nil {
 		return err
 	}
 	if stored {
-		if err := a.mail.Set(ctx, m); err != nil {
+		if err := a.Mail.Set(ctx, m); err != nil {
 			return err
 		}
 	}
-	all, err := a.settings.Capabilities(ctx)
+	all, err := a.Settings.Capabilities(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
 		if len(c.Secrets) > 0 {
-			if err := a.settings.Import(ctx, c); err != nil {
+			if err := a.Settings.Import(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (a *appliance) resealSettings(ctx context.Context) error {
 
 // resealDirectories puts the directory servers into the order that they have, which stores all of them.
 func (a *appliance) resealDirectories(ctx context.Context) error {
-	servers, err := a.ldap.Servers(ctx)
+	servers, err := a.LDAP.Servers(ctx)
 	if err != nil || len(servers) == 0 {
 		return err
 	}
@@ -76,19 +76,19 @@ func (a *appliance) resealDirectories(ctx context.Context) error {
 	for i, s := range servers {
 		names[i] = s.Name
 	}
-	return a.ldap.Reorder(ctx, access.System(), names)
+	return a.LDAP.Reorder(ctx, access.System(), names)
 }
 
 // resealOAuth2 stores the settings of the OpenID Connect provider as they are.
 func (a *appliance) resealOAuth2(ctx context.Context) error {
-	s, err := a.oauth2.Settings(ctx)
+	s, err := a.OAuth2.Settings(ctx)
 	if access.KindOf(err) == access.NotFound {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return a.oauth2.Set(ctx, access.System(), s)
+	return a.OAuth2.Set(ctx, access.System(), s)
 }
 
 func (a *appliance) resealKept(ctx context.Context) error {

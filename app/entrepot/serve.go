@@ -108,7 +108,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	a.observe(registry)
 	s := server.New(server.Options{
 		Name:   fmt.Sprintf("Nexus/%s (%s)", cfg.Claim.Version, cfg.Claim.Edition),
-		Acting: acting, Blobs: a.engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
+		Acting: acting, Blobs: a.Engine, Log: logs.Logger, AccessLog: logs.Access, Metrics: telemetry.NewRequests(registry), Tracer: tracing.Tracer,
 		BaseURL: cfg.BaseURL, TrustedProxies: trusted, MaxConnections: cfg.Limits.Connections, HeaderTimeout: cfg.Limits.HeaderTimeout,
 		BodyTimeout: cfg.Limits.BodyTimeout, WriteTimeout: cfg.Limits.BodyTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
 	})
@@ -122,7 +122,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	}
 	checks := a.diagnose(registry)
 	pages := content.New(content.Options{
-		Engine: a.engine, Trees: a.catalog, Access: a.access, SAML: a.saml, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
+		Engine: a.Engine, Trees: a.Catalog, Access: a.Access, SAML: a.SAML, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
 	})
 	if err := pages.Mount(s); err != nil {
 		return nil, err
@@ -134,15 +134,15 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 		return nil, err
 	}
 	calls := extdirect.New(extdirect.Options{
-		Engine: a.engine, Access: a.access, Mail: a.mail, Settings: a.settings, Outbound: a.out, Trust: a.trust, Tasks: a.tasks, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
+		Engine: a.Engine, Access: a.Access, Mail: a.Mail, Settings: a.Settings, Outbound: a.Outbound, Trust: a.Trust, Tasks: a.Tasks, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
 	})
 	if err := calls.Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.engine, Access: a.access, LDAP: a.ldap, OAuth2: a.oauth2, SAML: a.saml, Scripts: a.scripts, Mail: a.mail, Node: a.node, Search: a.search, Trees: a.catalog,
-		Trust: a.trust, Outbound: a.out, Settings: a.settings, Diagnostics: checks, Reseal: a.reseal,
-		Cleanup: a.cleanup, Tasks: a.tasks,
+		Engine: a.Engine, Access: a.Access, LDAP: a.LDAP, OAuth2: a.OAuth2, SAML: a.SAML, Scripts: a.Scripts, Mail: a.Mail, Node: a.Node, Search: a.Search, Trees: a.Catalog,
+		Trust: a.Trust, Outbound: a.Outbound, Settings: a.Settings, Diagnostics: checks, Reseal: a.reseal,
+		Cleanup: a.Cleanup, Tasks: a.Tasks,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 		Level: logs.Level, FirstLevel: logs.Level.Level(),
 	})

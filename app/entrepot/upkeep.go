@@ -5,10 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"entrepot/app/cleanup"
 	"entrepot/app/tasks"
-	"entrepot/app/upkeep"
-	"entrepot/compat/names"
 )
 
 // figures count what tasks did.
@@ -39,28 +36,16 @@ func (f figures) register(r prometheus.Registerer) {
 	r.MustRegister(f.runs, f.seconds, f.collected, f.freed)
 }
 
-// openUpkeep opens what looks after content by itself. Nothing runs before runTasks.
-func (a *appliance) openUpkeep(ctx context.Context) (err error) {
-	a.cleanup = cleanup.New(a.policies, a.engine, cleanup.Options{Audit: a.audit, Log: a.log})
-	a.figures = newFigures()
-	types := upkeep.Types(upkeep.Options{
-		Engine: a.engine, Catalog: a.catalog, Store: a.store, Cleanup: a.cleanup, Search: a.search, Access: a.access, Checkpoint: a.records.Checkpoint, Log: a.log,
-		Collected: func(blobs, bytes int64) {
-			a.figures.collected.Add(float64(blobs))
-			a.figures.freed.Add(float64(bytes))
-		},
-	})
-	a.tasks, err = tasks.Open(ctx, a.store, tasks.Options{
-		Types: types, Writable: a.engine.Writable, Audit: a.audit, Mail: a.mail, Log: a.log, Needless: names.Needless,
-		Ended: func(typeID string, o tasks.Outcome) {
-			a.figures.runs.WithLabelValues(typeID, string(o.Result)).Inc()
-			a.figures.seconds.WithLabelValues(typeID).Add(o.Duration.Seconds())
-		},
-	})
-	if err != nil {
-		return err
-	}
-	return a.tasks.Ensure(ctx, upkeep.DefaultCleanup())
+// count hears of blobs that were removed.
+func (f figures) count(blobs, bytes int64) {
+	f.collected.Add(float64(blobs))
+	f.freed.Add(float64(bytes))
+}
+
+// ended hears of a run of a task.
+func (f figures) ended(typeID string, o tasks.Outcome) {
+	f.runs.WithLabelValues(typeID, string(o.Result)).Inc()
+	f.seconds.WithLabelValues(typeID).Add(o.Duration.Seconds())
 }
 
 // runTasks runs tasks at their times until what it returns is called.
@@ -69,7 +54,7 @@ func (a *appliance) runTasks(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.tasks.Serve(ctx)
+		a.Tasks.Serve(ctx)
 	}()
 	return func() {
 		cancel()

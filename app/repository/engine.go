@@ -54,6 +54,8 @@ type Options struct {
 	// StreamFrom is the number of bytes from which a download is passed on while it is still coming in. Smaller bodies are checked
 	// whole before their first byte goes out. Default 256 KiB.
 	StreamFrom int64
+	// Still begins no work in the background, for an engine on which changes of definitions are tried.
+	Still bool
 }
 
 // Engine serves repositories and keeps their definitions. All methods may be called from many goroutines.
@@ -107,6 +109,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.digestsWanted = make(chan struct{}, 1)
 	e.renewal.open()
 	e.background.open()
+	e.background.closed = opts.Still
 	if err := e.load(ctx); err != nil {
 		e.background.close()
 		return nil, err
