@@ -13,16 +13,11 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
-	"entrepot/app/audit"
 	"entrepot/app/configuration"
-	"entrepot/app/node"
-	"entrepot/app/repository"
+	"entrepot/app/domains"
 	"entrepot/app/resource"
-	"entrepot/app/search"
 	"entrepot/app/server"
-	"entrepot/app/tasks"
 	"entrepot/formats"
-	"entrepot/storage/catalog"
 )
 
 // prefix is where the API begins.
@@ -31,17 +26,10 @@ const prefix = "/api/v1/"
 // maxBody is the most that a body may have, in bytes.
 const maxBody = 4 << 20
 
-// Options are what the API stands on. All services are required.
+// Options are what the API stands on. Domains are required.
 type Options struct {
-	Engine    *repository.Engine
-	Access    *access.Service
-	Resources *resource.Resources
-	Audit     *audit.Log
-	Node      *node.Node
-	Search    *search.Index
-	Tasks     *tasks.Service
-	Trees     *catalog.Catalog
-	Version   string // of this program
+	*domains.Domains
+	Version string // of this program
 	// Health tells whether records and blobs can be read and written; nil means always.
 	Health func() error
 	Log    *slog.Logger     // default discards
@@ -51,6 +39,7 @@ type Options struct {
 // API is the native API. Its methods may be called from many goroutines.
 type API struct {
 	Options
+	Resources *resource.Resources
 
 	configuration *configuration.Configuration
 
@@ -80,19 +69,19 @@ func New(o Options) *API {
 	if o.Health == nil {
 		o.Health = func() error { return nil }
 	}
-	a := &API{Options: o, configuration: configuration.New(o.Resources)}
-	a.repositories = kind[resource.Repository]{Set: o.Resources.Repositories(), may: administers}
-	a.blobStores = kind[resource.BlobStore]{Set: o.Resources.BlobStores()}
-	a.routingRules = kind[resource.RoutingRule]{Set: o.Resources.RoutingRules()}
-	a.users = kind[resource.User]{Set: o.Resources.Users()}
-	a.roles = kind[resource.Role]{Set: o.Resources.Roles()}
-	a.privileges = kind[resource.Privilege]{Set: o.Resources.Privileges()}
-	a.selectors = kind[resource.Selector]{Set: o.Resources.Selectors()}
-	a.certificates = kind[resource.Certificate]{Set: o.Resources.Certificates()}
-	a.capabilities = kind[resource.Capability]{Set: o.Resources.Capabilities()}
-	a.ldapServers = kind[resource.LDAPServer]{Set: o.Resources.LDAPServers()}
-	a.cleanupPolicies = kind[resource.CleanupPolicy]{Set: o.Resources.CleanupPolicies()}
-	a.tasks = kind[resource.Task]{Set: o.Resources.Tasks()}
+	a := &API{Options: o, Resources: o.Resources(), configuration: configuration.New(o.Domains)}
+	a.repositories = kind[resource.Repository]{Set: a.Resources.Repositories(), may: administers}
+	a.blobStores = kind[resource.BlobStore]{Set: a.Resources.BlobStores()}
+	a.routingRules = kind[resource.RoutingRule]{Set: a.Resources.RoutingRules()}
+	a.users = kind[resource.User]{Set: a.Resources.Users()}
+	a.roles = kind[resource.Role]{Set: a.Resources.Roles()}
+	a.privileges = kind[resource.Privilege]{Set: a.Resources.Privileges()}
+	a.selectors = kind[resource.Selector]{Set: a.Resources.Selectors()}
+	a.certificates = kind[resource.Certificate]{Set: a.Resources.Certificates()}
+	a.capabilities = kind[resource.Capability]{Set: a.Resources.Capabilities()}
+	a.ldapServers = kind[resource.LDAPServer]{Set: a.Resources.LDAPServers()}
+	a.cleanupPolicies = kind[resource.CleanupPolicy]{Set: a.Resources.CleanupPolicies()}
+	a.tasks = kind[resource.Task]{Set: a.Resources.Tasks()}
 	return a
 }
 

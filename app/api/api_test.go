@@ -8,152 +8,42 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"entrepot/app/access"
-	"entrepot/app/access/federated"
-	"entrepot/app/access/ldap"
-	"entrepot/app/access/oidc"
-	"entrepot/app/access/permission"
-	"entrepot/app/access/saml"
-	"entrepot/app/audit"
-	"entrepot/app/cleanup"
-	"entrepot/app/mail"
-	"entrepot/app/node"
-	"entrepot/app/outbound"
-	"entrepot/app/repository"
-	"entrepot/app/resource"
-	"entrepot/app/search"
+	"entrepot/app/apptest"
+	"entrepot/app/domains"
 	"entrepot/app/server"
-	"entrepot/app/settings"
 	"entrepot/app/tasks"
-	"entrepot/app/trust"
-	"entrepot/app/upkeep"
-	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
-	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
-
-// clear is a sealer that seals nothing.
-type clear struct{}
-
-func (clear) Seal(s string) (string, error) { return s, nil }
-
-func (clear) Unseal(s string) (string, error) { return s, nil }
-
-// headerOnly authenticates by the Authorization header alone.
-type headerOnly struct{ access *access.Service }
-
-func (h headerOnly) Authenticate(r *server.Request) (server.Caller, error) {
-	subject, err := h.access.Authenticate(r.Context(), access.ParseAuthorization(r.Header.Get("Authorization")))
-	if err != nil {
-		return nil, err
-	}
-	return subject, nil
-}
-
-func (h headerOnly) Permits(c server.Caller, name string) bool {
-	p, err := permission.Parse(name)
-	return err == nil && c.(*access.Subject).Permits(p)
-}
 
 // rig is a server with nothing but the native API, over memory.
 type rig struct {
+	*apptest.Server
 	t        *testing.T
 	base     string
-	server   *server.Server
-	engine   *repository.Engine
-	access   *access.Service
+	edge     *server.Server
 	shutdown func() error
 	job      chan struct{} // lets the task "count" go on by one
-	clock    *atomic.Int64 // what the clock of accounts is ahead, in nanoseconds
+	clock    *atomic.Int64 // what the clock is ahead, in nanoseconds
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	ctx := context.Background()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, clock := kv.New(kvmemory.New()), new(atomic.Int64)
-	trees := catalog.New(store, nil)
-	log, err := audit.Open(ctx, store, audit.Options{Path: filepath.Join(t.TempDir(), "audit.log"), Present: resource.Shown})
-	must(err)
-	engine, err := repository.Open(ctx, repository.Options{
-		Audit: log, Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			return blob.New(d.Name, blobmemory.New(nil), nil), nil
-		},
+	r := &rig{t: t, job: make(chan struct{}), clock: new(atomic.Int64)}
+	r.Server = apptest.New(t, func(o *domains.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(r.clock.Load())) }
+		o.Audit.Path = filepath.Join(t.TempDir(), "audit.log")
+		o.Tasks.Types = []tasks.Type{{
+			ID: "count", Name: "Count", Fields: []tasks.Field{{ID: "to", Label: "To", Kind: tasks.Number, Required: true}}, Do: countOn(r.job),
+		}}
 	})
-	must(err)
-	must(engine.CreateDefaults(ctx, false))
-	users, err := access.Open(ctx, store, &access.Options{
-		Audit: log, Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
-		Now:   func() time.Time { return time.Now().Add(time.Duration(clock.Load())) },
-		Sleep: func(context.Context, time.Duration) error { return nil },
-		Repositories: func() (refs []access.RepositoryRef) {
-			for _, d := range engine.List() {
-				refs = append(refs, access.RepositoryRef{Format: d.Format, Name: d.Name})
-			}
-			return refs
-		},
+	r.RunTasks(t)
+	r.base, r.edge, r.shutdown = r.Listen(t, func(edge *server.Server) error {
+		return New(Options{Domains: r.Domains, Version: "test"}).Mount(edge, r.Authenticator())
 	})
-	must(err)
-	id, err := node.Open(ctx, store, node.Options{})
-	must(err)
-	out, err := outbound.Open(ctx, store, outbound.Options{Audit: log, Sealer: clear{}})
-	must(err)
-	certificates, err := trust.Open(ctx, store, trust.Options{Audit: log})
-	must(err)
-	switches, err := settings.Open(ctx, store, settings.Options{Audit: log, Sealer: clear{}})
-	must(err)
-	policies, err := cleanup.Open(ctx, store)
-	must(err)
-	job := make(chan struct{})
-	work := upkeep.Types(upkeep.Options{Engine: engine, Catalog: trees, Access: users})
-	upkeep, err := tasks.Open(ctx, store, tasks.Options{Audit: log, Types: append(work, tasks.Type{
-		ID: "count", Name: "Count", Fields: []tasks.Field{{ID: "to", Label: "To", Kind: tasks.Number, Required: true}}, Do: countOn(job),
-	})})
-	must(err)
-	directories := ldap.New(store, ldap.Options{Sealer: clear{}, Change: users.Change})
-	provider := oidc.New(store, oidc.Options{Sealer: clear{}, Change: users.Change, Users: federated.NewPeople(store, access.SourceOAuth2, nil)})
-	signOn := saml.New(store, saml.Options{Sealer: clear{}, Change: users.Change})
-	s := server.New(server.Options{Blobs: engine, Acting: func(ctx context.Context, c server.Caller, remote string) context.Context {
-		return audit.WithActor(ctx, c.(*access.Subject).Actor(remote))
-	}})
-	api := New(Options{
-		Engine: engine, Access: users, Audit: log, Search: search.New(store, trees, nil), Tasks: upkeep, Node: id, Trees: trees, Version: "test", Resources: resource.New(resource.Options{
-			Engine: engine, Access: users, Audit: log, Outbound: out, Trust: certificates, Settings: switches, LDAP: directories, OAuth2: provider, SAML: signOn, Upkeep: upkeep, Cleanup: cleanup.New(policies, engine, cleanup.Options{Audit: log}),
-			Mail: mail.New(store, mail.Options{Audit: log, Sealer: clear{}, Writable: engine.Writable}),
-		}),
-	})
-	must(api.Mount(s, headerOnly{users}))
-	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
-	must(err)
-	working, stop := context.WithCancel(ctx)
-	served := make(chan struct{})
-	go func() { defer close(served); upkeep.Serve(working) }()
-	shutdown := sync.OnceValue(func() error { return s.Shutdown(ctx) })
-	t.Cleanup(func() {
-		must(shutdown())
-		stop()
-		<-served
-		must(engine.Close())
-		must(trees.Close())
-		must(log.Close())
-	})
-	return &rig{t: t, base: "http://" + addr.String(), server: s, engine: engine, access: users, clock: clock, job: job, shutdown: shutdown}
+	return r
 }
 
 // countOn is the work of a task that counts as often as it is let.
@@ -176,7 +66,7 @@ func countOn(job <-chan struct{}) func(context.Context, map[string]string, *task
 	}
 }
 
-const admin = "admin:admin123"
+const admin = apptest.Admin
 
 // answer is what came back.
 type answer struct {

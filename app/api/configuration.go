@@ -73,13 +73,13 @@ func (c *call) plan() (*configuration.Plan, error) {
 	default:
 		return nil, badParameter("prune", "must be true or false")
 	}
-	return c.api.configuration.Plan(c.Context(), file, prune)
+	return c.api.configuration.Plan(c.Context(), c.actor(), file, prune)
 }
 
 // planConfiguration tells what applying a file would change.
 //
 //	@Summary		Plan a configuration
-//	@Description	What has to change for the server to be what the file says, in order, member by member; secrets are ***. Nothing is changed. The tag is that of the present configuration. Needs nexus:*.
+//	@Description	What has to change for the server to be what the file says, in order, member by member; secrets are ***. What would be refused is refused here already. Nothing is changed. The tag is that of the present configuration. Needs nexus:*.
 //	@Tags			configuration
 //	@Accept			json,application/yaml
 //	@Param			prune		query		bool	false	"also delete what the sections of the file do not name"
@@ -88,7 +88,10 @@ func (c *call) plan() (*configuration.Plan, error) {
 //	@Failure		400			{object}	Problem
 //	@Failure		401			{object}	Problem
 //	@Failure		403			{object}	Problem
+//	@Failure		404			{object}	Problem
+//	@Failure		409			{object}	Problem
 //	@Failure		415			{object}	Problem
+//	@Failure		422			{object}	Problem
 //	@Router			/configuration/plan [post]
 func (a *API) planConfiguration(c *call) (*formats.Response, error) {
 	plan, err := c.plan()
@@ -105,7 +108,7 @@ func (a *API) planConfiguration(c *call) (*formats.Response, error) {
 // putConfiguration makes the server what a file says.
 //
 //	@Summary		Apply a configuration
-//	@Description	Makes the changes of the plan, in order. It ends at the first one that is refused; what was made before stays. With If-Match only when the configuration is still the one that was planned for. Needs nexus:*.
+//	@Description	Makes the changes of the plan, in order, after they were tried without effect. When one fails all the same, those before it are put back; deletions, which come last, cannot be, and then the answer says what stays, and applying again makes the rest. With If-Match only when the configuration is still the one that was planned for. Needs nexus:*.
 //	@Tags			configuration
 //	@Accept			json,application/yaml
 //	@Param			prune		query		bool	false	"also delete what the sections of the file do not name"
@@ -121,6 +124,7 @@ func (a *API) planConfiguration(c *call) (*formats.Response, error) {
 //	@Failure		415			{object}	Problem
 //	@Failure		422			{object}	Problem
 //	@Failure		503			{object}	Problem
+//	@Failure		507			{object}	Problem
 //	@Router			/configuration [put]
 func (a *API) putConfiguration(c *call) (*formats.Response, error) {
 	plan, err := c.plan()
@@ -136,12 +140,11 @@ func (a *API) putConfiguration(c *call) (*formats.Response, error) {
 	return reply(http.StatusOK, plan)
 }
 
-// partly adds to a problem how far the application of a plan came.
+// partly adds to a problem what became of a configuration.
 func partly(p *Problem, err error) {
 	var failed *configuration.ApplyError
-	if !errors.As(err, &failed) {
-		return
+	if errors.As(err, &failed) {
+		p.Detail = failed.Change.Name() + ": " + strings.TrimSuffix(p.Detail, ".") + "; " + failed.Outcome()
+		p.Applied, p.NotApplied = failed.Stays, failed.Open
 	}
-	p.Detail = failed.Change.Name() + ": " + p.Detail
-	p.Done = &failed.Done
 }

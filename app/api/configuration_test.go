@@ -63,7 +63,7 @@ func TestConfiguration(t *testing.T) {
 	if got := r.do(admin, "PUT", "configuration", wanted, yamlType); !strings.HasPrefix(got.body, nothing) {
 		t.Errorf("the second time: %+v", got)
 	}
-	d, _ := r.engine.Lookup("up")
+	d, _ := r.Engine.Lookup("up")
 	if d.Upstream.Authentication.Password != "hush" || d.RoutingRule != "blocked" {
 		t.Errorf("the cache is %+v", d)
 	}
@@ -122,7 +122,7 @@ roles: []
 		"a: [":                      "not YAML",
 		"roles: [{name: a}]":        "has no name",
 		"{? [1, 2] : 3}":            "invalid map key",
-		"roles: [{id: b}, {id: a, privileges: [none]}]":          `"done":1`,
+		"roles: [{id: b}, {id: a, privileges: [none]}]":          `nothing was changed","notApplied":["roles/b","roles/a"]`,
 		"anonymous: {enabled: maybe}":                            `"pointer":"#/anonymous/enabled"`,
 		"repositories: [{name: x, format: raw, kind: proxy}, 1]": `"pointer":"#/repositories/1"`,
 	} {

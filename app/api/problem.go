@@ -15,6 +15,7 @@ import (
 	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/formats"
+	"entrepot/storage/kv"
 )
 
 // Problem is an error as of RFC 9457.
@@ -25,7 +26,10 @@ type Problem struct {
 	Detail string    `json:"detail,omitempty"`
 	ID     string    `json:"id,omitempty"`     // of an error of the server, for its log
 	Errors []Invalid `json:"errors,omitempty"` // what is wrong with members of the body
-	Done   *int      `json:"done,omitempty"`   // of a configuration: the changes that were made before the one that was refused
+	// Of a configuration of which a change was refused: the changes that stay all the same, and those that are not made. Without members
+	// of the first kind nothing was changed.
+	Applied    []string `json:"applied,omitempty" example:"roles/developers"`
+	NotApplied []string `json:"notApplied,omitempty" example:"users/jane"`
 }
 
 // Invalid is what is wrong with a member of a body.
@@ -47,7 +51,6 @@ func (face) Lines(*server.Request, int) []server.Line {
 // Error gives the answer to an error. It is the only place that maps errors to HTTP here.
 func (face) Error(r *server.Request, err error) *formats.Response {
 	p, header := problem(r, err)
-	partly(&p, err)
 	if p.Type == "" {
 		p.Type = "about:blank"
 	}
@@ -56,6 +59,7 @@ func (face) Error(r *server.Request, err error) *formats.Response {
 		p.ID = strconv.FormatUint(r.ID(), 10)
 		p.Detail = "The server could not do this; its log says why, under this id"
 	}
+	partly(&p, err)
 	data, err := resource.Encode(p)
 	if err != nil {
 		return &formats.Response{Status: p.Status}
@@ -109,6 +113,8 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 		return Problem{Status: http.StatusConflict, Detail: strings.TrimPrefix(err.Error(), "tasks: ")}, nil
 	case errors.Is(err, tasks.ErrClosed):
 		return Problem{Status: http.StatusServiceUnavailable, Detail: "Tasks are not run at the moment"}, nil
+	case errors.Is(err, kv.ErrNoSpace):
+		return Problem{Status: http.StatusInsufficientStorage, Detail: "The disk of the records is full"}, nil
 	case overtaken(err):
 		return Problem{Status: http.StatusConflict, Detail: "Somebody else changed this meanwhile"}, nil
 	}

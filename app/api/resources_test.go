@@ -35,7 +35,7 @@ func TestRepositories(t *testing.T) {
 		{admin, "GET", "nothing", "", 404, nil},
 		{admin, "POST", "repositories/files", "", 405, nil},
 	})
-	d, _ := r.engine.Lookup("up")
+	d, _ := r.Engine.Lookup("up")
 	if got := string(d.Upstream.Authentication.Password); got != "hush" {
 		t.Errorf("the stored password is %q after a patch without it", got)
 	}
@@ -163,7 +163,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t)
-	routes := r.server.Routes(prefix)
+	routes := r.edge.Routes(prefix)
 	mounted := map[string]bool{}
 	for _, route := range routes {
 		if len(route.Methods) != 1 {
@@ -199,7 +199,7 @@ func TestCallersWhoMayDoNothing(t *testing.T) {
 	r := newRig(t)
 	r.do(admin, "POST", "roles", `{"id":"none"}`)
 	r.do(admin, "POST", "users", `{"id":"low","firstName":"L","lastName":"W","email":"l@example.org","roles":["none"],"password":"low"}`)
-	for _, route := range r.server.Routes(prefix) {
+	for _, route := range r.edge.Routes(prefix) {
 		if route.Access.String() == "public" || strings.HasPrefix(route.Pattern, prefix+"tokens") {
 			continue
 		}

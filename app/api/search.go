@@ -139,7 +139,7 @@ func (a *API) search(c *call) (*formats.Response, error) {
 	for _, h := range found.Hits {
 		p := places[h.Place.Repository]
 		component := repository.FoundComponent{Repository: p.Definition, Holder: p.Definition, Component: h.Component}
-		for asset, err := range a.Trees.Content(p.Content).ComponentAssets(c.Context(), h.Component.Coordinates) {
+		for asset, err := range a.Catalog.Content(p.Content).ComponentAssets(c.Context(), h.Component.Coordinates) {
 			if err != nil {
 				return nil, err
 			}

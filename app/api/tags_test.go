@@ -32,6 +32,8 @@ var taggedRoutes = []struct{ path, list, made, put, secret string }{
 		secret: `{"httpProxy":{"authInfo":{"password":"b"}}}`},
 	{path: "settings/outbound-guard", put: `{"enabled":true}`},
 	{path: "settings/audit", put: `{"retentionDays":10}`},
+	{path: "oauth2", put: `{"clientId":"c","clientSecret":"a","idpAuthorizationUrl":"https://id.example.org/a","idpTokenUrl":"https://id.example.org/t","idpJwksUrl":"https://id.example.org/k"}`,
+		secret: `{"clientSecret":"b"}`},
 	{path: "system/read-only", put: `{"readOnly":true}`},
 }
 

@@ -19,12 +19,14 @@
 //
 //   - What came with the server is not exported, and no secret is. A secret that the file has and that is stored already is no change.
 //   - Things are made before those that need them, and deleted after.
+//   - What a plan would be refused is found on a rehearsal, before the first change; a change that fails all the same takes those before it
+//     back with it, as far as that can be.
 //   - Applying a file twice changes nothing the second time, and neither does applying what was exported.
 //
 // Example:
 //
-//	c := configuration.New(resources)
+//	c := configuration.New(domains)
 //	file, err := configuration.Parse(data)
-//	plan, err := c.Plan(ctx, file, prune)
+//	plan, err := c.Plan(ctx, actor, file, prune)
 //	err = c.Apply(ctx, actor, plan)
 package configuration

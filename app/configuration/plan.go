@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"entrepot/app/access"
+	"entrepot/app/domains"
 	"entrepot/app/resource"
 	"entrepot/storage/kv"
 )
@@ -61,11 +62,15 @@ func (c *Change) Name() string {
 }
 
 // Configuration is all that administrators set on a server. Its methods may be called from many goroutines.
-type Configuration struct{ sections []section }
+type Configuration struct {
+	domains  *domains.Domains
+	sections []section
+}
 
 // New gives the configuration of a server. The order is that of dependency.
-func New(r *resource.Resources) *Configuration {
-	return &Configuration{[]section{
+func New(d *domains.Domains) *Configuration {
+	r := d.Resources()
+	return &Configuration{d, []section{
 		value(r.OutboundGuard()), value(r.HTTP()), collection(r.Certificates()), collection(r.BlobStores()), collection(r.RoutingRules()), collection(r.CleanupPolicies()), collection(r.Repositories()), collection(r.Selectors()), collection(r.Privileges()),
 		collection(r.Roles()), collection(r.Users()), collection(r.LDAPServers()), value(r.LDAPOrder()), value(r.OAuth2()), value(r.SAML()), value(r.Realms()), value(r.Anonymous()), value(r.Email()), collection(r.Capabilities()), value(r.AuditSettings()), collection(r.NamedTasks()),
 	}}
@@ -123,8 +128,18 @@ func (c *Configuration) Export(ctx context.Context) (*Export, error) {
 	return e, nil
 }
 
-// Plan compares a file with what there is. With prune, what the file's sections do not name is to be deleted.
-func (c *Configuration) Plan(ctx context.Context, f File, prune bool) (*Plan, error) {
+// section gives the section of a name, nil when there is none.
+func (c *Configuration) section(name string) *section {
+	i := slices.IndexFunc(c.sections, func(s section) bool { return s.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.sections[i]
+}
+
+// Plan compares a file with what there is. With prune, what the file's sections do not name is to be deleted. What Apply would refuse is
+// refused here already, with an *ApplyError.
+func (c *Configuration) Plan(ctx context.Context, actor access.Actor, f File, prune bool) (*Plan, error) {
 	all, err := c.read(ctx)
 	if err != nil {
 		return nil, err
@@ -145,12 +160,15 @@ func (c *Configuration) Plan(ctx context.Context, f File, prune bool) (*Plan, er
 		deletions = append(gone, deletions...)
 	}
 	for name := range f {
-		if !slices.ContainsFunc(c.sections, func(s section) bool { return s.name == name }) {
+		if c.section(name) == nil {
 			return nil, &resource.SyntaxError{Field: name, Message: "there is no such section"}
 		}
 	}
 	plan.Changes = append(plan.Changes, deletions...)
-	return plan, nil
+	if len(plan.Changes) > 0 {
+		err = c.rehearse(ctx, actor, plan)
+	}
+	return plan, err
 }
 
 // inSection says where in the file something is wrong.
@@ -360,40 +378,6 @@ func spread(into map[string]json.RawMessage, path string, data json.RawMessage) 
 		}
 		if err := spread(into, below, members[name]); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// ApplyError tells how far a plan came.
-type ApplyError struct {
-	Done   int // changes that were made
-	Change *Change
-	Err    error
-}
-
-func (e *ApplyError) Error() string {
-	return fmt.Sprintf("%s %s: %v (%d changes were made before)", e.Change.Action, e.Change.Name(), e.Err, e.Done)
-}
-
-func (e *ApplyError) Unwrap() error { return e.Err }
-
-// Apply does what a plan says, in order. It ends at the first change that is refused, with an *ApplyError: what was made before stays,
-// and a new plan goes on from there.
-func (c *Configuration) Apply(ctx context.Context, actor access.Actor, plan *Plan) error {
-	for i := range plan.Changes {
-		change := &plan.Changes[i]
-		var err error
-		switch change.Action {
-		case Create:
-			err = change.section.create(ctx, actor, change.value)
-		case Update:
-			err = change.section.update(ctx, actor, change.Key, change.value)
-		case Delete:
-			err = change.section.remove(ctx, actor, change.Key)
-		}
-		if err != nil {
-			return &ApplyError{Done: i, Change: change, Err: err}
 		}
 	}
 	return nil

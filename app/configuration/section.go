@@ -36,6 +36,9 @@ type section struct {
 	create func(ctx context.Context, actor access.Actor, value any) error
 	update func(ctx context.Context, actor access.Actor, key string, value any) error
 	remove func(ctx context.Context, actor access.Actor, key string) error
+	row    func(ctx context.Context, key string) (kv.Row, error)
+	// keep gives what puts a document back as it is now.
+	keep func(ctx context.Context, key string) (resource.Restore, error)
 }
 
 // collection is the section of a set.
@@ -70,6 +73,8 @@ func collection[T any](s *resource.Set[T]) section {
 			return s.Replace(ctx, actor, key, *v.(*T))
 		},
 		remove: s.Delete,
+		row:    s.Row,
+		keep:   s.Keeping,
 	}
 }
 
@@ -163,6 +168,8 @@ func value[T any](v *resource.Value[T]) section {
 		update: func(ctx context.Context, actor access.Actor, _ string, doc any) error {
 			return v.Put(ctx, actor, *doc.(*T))
 		},
+		row:  func(ctx context.Context, _ string) (kv.Row, error) { return v.Row(ctx) },
+		keep: func(ctx context.Context, _ string) (resource.Restore, error) { return v.Keeping(ctx) },
 	}
 }
 

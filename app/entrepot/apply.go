@@ -42,6 +42,9 @@ func (applyCmd) Help() string {
 --prune is given: then what a section of the file does not name is deleted. Applying a file again changes nothing. A file to begin
 with comes from: entrepot config export
 
+The exit status is 0 when the server is what the file says, 1 when nothing was changed for the reason that is shown, 2 when --dry-run
+found a difference, and 3 when only some changes could be made: applying the file again makes the rest.
+
 Examples:
 
   entrepot apply -f entrepot.yaml --server https://repository.example.org --token ent_…
@@ -50,6 +53,9 @@ Examples:
 
 // errDifferent ends a dry run that found something to do.
 var errDifferent = &exitError{status: 2, message: "the server differs from the file"}
+
+// partly ends a run that could make some changes only, and not put them back.
+const partly = 3
 
 // exitError ends the program with a status of its own.
 type exitError struct {
@@ -160,7 +166,7 @@ func (r *remote) open(env *environment, s *shared) (target, func() error, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return offlineTarget{configuration.New(a.Resources())}, done, nil
+	return offlineTarget{configuration.New(a.Domains)}, done, nil
 }
 
 // offlineTarget is a data folder.
@@ -171,7 +177,7 @@ func (t offlineTarget) plan(ctx context.Context, data []byte, prune bool) (*conf
 	if err != nil {
 		return nil, err
 	}
-	return t.Plan(ctx, file, prune)
+	return t.Plan(ctx, access.System(), file, prune)
 }
 
 func (t offlineTarget) apply(ctx context.Context, data []byte, prune bool) (*configuration.Plan, error) {
@@ -179,7 +185,12 @@ func (t offlineTarget) apply(ctx context.Context, data []byte, prune bool) (*con
 	if err != nil {
 		return nil, err
 	}
-	return plan, t.Apply(ctx, access.System(), plan)
+	err = t.Apply(ctx, access.System(), plan)
+	var failed *configuration.ApplyError
+	if errors.As(err, &failed) && len(failed.Stays) > 0 {
+		err = &exitError{status: partly, message: err.Error()}
+	}
+	return plan, err
 }
 
 func (t offlineTarget) export(ctx context.Context, asJSON bool) ([]byte, error) {
@@ -241,7 +252,11 @@ func refusal(resp *http.Response, body []byte) error {
 	for _, e := range p.Errors {
 		text += "\n  " + strings.TrimPrefix(e.Pointer, "#/") + ": " + e.Detail
 	}
-	return fmt.Errorf("the server answers %s: %s", resp.Status, text)
+	err := fmt.Errorf("the server answers %s: %s", resp.Status, text)
+	if len(p.Applied) > 0 {
+		return &exitError{status: partly, message: err.Error()}
+	}
+	return err
 }
 
 func (t *apiTarget) send(ctx context.Context, method, path string, data []byte, prune bool) (*configuration.Plan, error) {

@@ -23,10 +23,7 @@ func acting(ctx context.Context, c server.Caller, remote string) context.Context
 
 // mountNative adds the native API.
 func (a *appliance) mountNative(s *server.Server, authenticator server.Authenticator) error {
-	return api.New(api.Options{
-		Engine: a.Engine, Access: a.Access, Resources: a.Resources(), Audit: a.Audit, Node: a.Node, Search: a.Search, Tasks: a.Tasks, Trees: a.Catalog, Version: version,
-		Health: a.records.Health, Log: a.log,
-	}).Mount(s, authenticator)
+	return api.New(api.Options{Domains: a.Domains, Version: version, Health: a.records.Health, Log: a.log}).Mount(s, authenticator)
 }
 
 // legacyURLs reports whether the URLs of Nexus 2 are answered.

@@ -67,6 +67,7 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			}
 			return r.Settings.Delete(ctx, before.ID)
 		},
+		Keep: r.keepCapability,
 		Settle: func(ctx context.Context, d *Capability) error {
 			stored, err := r.capability(ctx, d.Type)
 			if formats.KindOf(err) == formats.NotFound {
@@ -79,6 +80,14 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			return err
 		},
 	}
+}
+
+func (r *Resources) keepCapability(ctx context.Context, name string) (Restore, error) {
+	before, err := r.capability(ctx, name)
+	return func(ctx context.Context, _ access.Actor) error {
+		_, err := r.Settings.Update(ctx, before)
+		return err
+	}, err
 }
 
 // properties are those that are given: a secret that is only hinted at stays as it is.

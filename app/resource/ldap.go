@@ -87,6 +87,10 @@ func (r *Resources) LDAPServers() *Set[LDAPServer] {
 			return r.LDAP.Update(ctx, actor, name, d.server())
 		},
 		Delete: r.LDAP.Delete,
+		Keep: func(ctx context.Context, name string) (Restore, error) {
+			before, err := r.LDAP.Server(ctx, name)
+			return func(ctx context.Context, actor access.Actor) error { return r.LDAP.Update(ctx, actor, name, before) }, err
+		},
 		Settle: func(ctx context.Context, d *LDAPServer) error {
 			stored, err := r.LDAP.Server(ctx, d.Name)
 			if access.KindOf(err) == access.NotFound {

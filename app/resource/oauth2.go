@@ -46,6 +46,19 @@ func (r *Resources) OAuth2() *Value[OAuth2] {
 			return r.Options.OAuth2.Set(ctx, actor, doc.settings())
 		},
 		Clear: func(ctx context.Context, actor access.Actor) error { return r.Options.OAuth2.Clear(ctx, actor) },
+		Keep: func(ctx context.Context) (Restore, error) {
+			before, err := r.Options.OAuth2.Settings(ctx)
+			missing := access.KindOf(err) == access.NotFound
+			if missing {
+				err = nil
+			}
+			return func(ctx context.Context, actor access.Actor) error {
+				if missing {
+					return r.Options.OAuth2.Clear(ctx, actor)
+				}
+				return r.Options.OAuth2.Set(ctx, actor, before)
+			}, err
+		},
 		Settle: func(ctx context.Context, doc *OAuth2) error {
 			s, err := r.storedOAuth2(ctx)
 			doc.ClientSecret = doc.ClientSecret.unlike(string(s.ClientSecret))

@@ -48,6 +48,15 @@ func (r *Resources) HTTP() *Value[HTTP] {
 			return r.Outbound.Set(ctx, doc.settings(stored))
 		},
 		Clear: func(ctx context.Context, _ access.Actor) error { return r.Outbound.Clear(ctx) },
+		Keep: func(context.Context) (Restore, error) {
+			before, found := r.Outbound.Settings()
+			return func(ctx context.Context, _ access.Actor) error {
+				if !found {
+					return r.Outbound.Clear(ctx)
+				}
+				return r.Outbound.Set(ctx, before)
+			}, nil
+		},
 		Settle: func(_ context.Context, doc *HTTP) error {
 			stored, _ := r.Outbound.Settings()
 			doc.HTTPProxy.settle(stored.HTTP)

@@ -119,6 +119,10 @@ func (r *Resources) Repositories() *Set[Repository] {
 		Delete: func(ctx context.Context, actor access.Actor, name string) error {
 			return r.Engine.Delete(ctx, name, actor.UserID)
 		},
+		Keep: func(_ context.Context, name string) (Restore, error) {
+			before, err := r.definition(name)
+			return func(ctx context.Context, actor access.Actor) error { return r.Engine.Update(ctx, before, actor.UserID) }, err
+		},
 		Needs: func(d *Repository) []string { return d.Members },
 		Settle: func(_ context.Context, d *Repository) error {
 			before, _ := r.Engine.Lookup(d.Name)

@@ -37,6 +37,7 @@ func (r *Resources) SAML() *Value[SAML] {
 				EmailAttribute: s.Email, GroupsAttribute: s.Groups, ValidateResponseSignature: s.ValidateResponse, ValidateAssertionSignature: s.ValidateAssertion,
 			}, err
 		},
+		Row: r.Options.SAML.Row,
 		Put: func(ctx context.Context, actor access.Actor, doc SAML) error {
 			_, err := r.Options.SAML.Set(ctx, actor, saml.Settings{
 				EntityID: doc.EntityID, IDPMetadata: doc.IDPMetadata, Username: doc.UsernameAttribute, FirstName: doc.FirstNameAttribute, LastName: doc.LastNameAttribute,

@@ -58,6 +58,8 @@ type Set[T any] struct {
 	Replace func(ctx context.Context, actor access.Actor, key string, doc T) error
 	Delete  func(ctx context.Context, actor access.Actor, key string) error
 
+	// Keep gives what puts a document back as it is now, secrets included; nil when Replace does with what Get gives.
+	Keep func(ctx context.Context, key string) (Restore, error)
 	// Settle takes the secrets out of a document that are stored already, so that it can be told whether it changes anything; nil
 	// when documents of this kind hold none.
 	Settle func(ctx context.Context, doc *T) error
@@ -78,8 +80,33 @@ type Value[T any] struct {
 	Row    func(ctx context.Context) (kv.Row, error) // as in Set
 	Put    func(ctx context.Context, actor access.Actor, doc T) error
 	Clear  func(ctx context.Context, actor access.Actor) error // nil when it cannot be forgotten
+	Keep   func(ctx context.Context) (Restore, error)          // as in Set
 	Settle func(ctx context.Context, doc *T) error             // as in Set
 	Unset  func(*T) bool                                       // reports that nobody set it yet, so that a configuration file leaves it out; nil means never
+}
+
+// Restore puts a document back as it was.
+type Restore func(ctx context.Context, actor access.Actor) error
+
+// Keeping gives what puts a document back as it is now.
+func (s *Set[T]) Keeping(ctx context.Context, key string) (Restore, error) {
+	if s.Keep != nil {
+		return s.Keep(ctx, key)
+	}
+	doc, err := s.Get(ctx, key)
+	return func(ctx context.Context, actor access.Actor) error { return s.Replace(ctx, actor, key, doc) }, err
+}
+
+// Keeping is as that of Set.
+func (v *Value[T]) Keeping(ctx context.Context) (Restore, error) {
+	if v.Keep != nil {
+		return v.Keep(ctx)
+	}
+	doc, err := v.Get(ctx)
+	if v.Clear != nil && v.Unset != nil && v.Unset(&doc) {
+		return v.Clear, err
+	}
+	return func(ctx context.Context, actor access.Actor) error { return v.Put(ctx, actor, doc) }, err
 }
 
 // Look gives a document and which state of its record it comes from. A change in a context of kv.Expect with that row is refused unless

@@ -109,6 +109,15 @@ func (r *Resources) Email() *Value[Email] {
 			})
 		},
 		Clear: func(ctx context.Context, _ access.Actor) error { return r.Mail.Clear(ctx) },
+		Keep: func(ctx context.Context) (Restore, error) {
+			before, found, err := r.Mail.Settings(ctx)
+			return func(ctx context.Context, _ access.Actor) error {
+				if !found {
+					return r.Mail.Clear(ctx)
+				}
+				return r.Mail.Set(ctx, before)
+			}, err
+		},
 		Settle: func(ctx context.Context, doc *Email) error {
 			stored, _, err := r.Mail.Settings(ctx)
 			doc.Password = doc.Password.unlike(string(stored.Password))

@@ -74,6 +74,7 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 		Delete: func(ctx context.Context, _ access.Actor, name string) error {
 			return r.Engine.DeleteBlobStore(ctx, name)
 		},
+		Keep:  r.keepBlobStore,
 		Needs: func(b *BlobStore) []string { return b.Members },
 		Settle: func(_ context.Context, b *BlobStore) error {
 			stored, err := r.Engine.BlobStore(b.Name)
@@ -85,6 +86,11 @@ func (r *Resources) BlobStores() *Set[BlobStore] {
 			return nil
 		},
 	}
+}
+
+func (r *Resources) keepBlobStore(_ context.Context, name string) (Restore, error) {
+	before, err := r.blobStore(name)
+	return func(ctx context.Context, _ access.Actor) error { return r.Engine.UpdateBlobStore(ctx, before) }, err
 }
 
 // faults finds members that have no meaning for the blob store: the engine keeps what it does not know.

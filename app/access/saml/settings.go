@@ -92,6 +92,9 @@ func plain(text string) bool {
 // settingsKey is the one row with the settings and the key pair.
 func settingsKey() kv.Key { return kv.Key{Partition: "access/saml", Sort: "settings"} }
 
+// Row tells which state of the settings is stored; version 0 when there are none.
+func (s *Service) Row(ctx context.Context) (kv.Row, error) { return s.store.Row(ctx, settingsKey()) }
+
 // stored is what is stored.
 type stored struct {
 	Settings
