@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests and benchmarks need, from the system's packages and, for one tool, from the Python package index that pip is set
-# up to use. Does nothing when all is there.
+# Installs what the tests and benchmarks need, from the system's packages and, for two tools, from the package indexes that pip and npm are
+# set up to use. Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +14,8 @@ wanted=(
 	"ldapadd ldap-utils"
 	"mkfs.xfs xfsprogs"
 	"python3 python3-venv"
+	"node nodejs"
+	"npm npm"
 )
 missing=()
 for pair in "${wanted[@]}"; do
@@ -39,4 +41,12 @@ if ! command -v schemathesis >/dev/null 2>&1 && [ "$(cat $venv/installed 2>/dev/
 	python3 -m venv --clear "$venv"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check "$fuzzer"
 	echo "$fuzzer" >"$venv/installed"
+fi
+
+# oidc-provider is whom people sign in with in tests of single sign-on.
+openid=oidc-provider@9.13.3
+modules=.cache/oidc-provider
+if [ "$(cat $modules/installed 2>/dev/null)" != "$openid" ]; then
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$modules" "$openid"
+	echo "$openid" >"$modules/installed"
 fi

@@ -122,7 +122,7 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	}
 	checks := a.diagnose(registry)
 	pages := content.New(content.Options{
-		Engine: a.Engine, Trees: a.Catalog, Access: a.Access, SAML: a.SAML, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
+		Engine: a.Engine, Trees: a.Catalog, Access: a.Access, SAML: a.SAML, OpenID: a.OAuth2, Version: cfg.Claim.Version, LegacyURLs: a.legacyURLs, Metrics: checks,
 	})
 	if err := pages.Mount(s); err != nil {
 		return nil, err

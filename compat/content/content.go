@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type Options struct {
 	Access Access
 
 	SAML       SAML             // signs people in; nil: nobody
+	OpenID     OpenID           // signs people in; nil: nobody
 	Version    string           // on pages
 	LegacyURLs func() bool      // whether the URLs of Nexus 2 are answered as well; nil: never
 	Metrics    Metrics          // what /service/metrics/* shows; nil: nothing but a ping
@@ -79,7 +81,7 @@ func (c *Content) Mount(s *server.Server) error {
 		}},
 		{server.Surface{Prefix: "/service/metrics/", Face: metricsFace{c.plain}, Authenticator: auth}, c.metricsRoutes()},
 		{server.Surface{Prefix: "/service/rapture/", Face: c.plain}, c.sessionRoutes()},
-		{server.Surface{Prefix: "/", Face: c.plain}, append(c.rootRoutes(), c.samlRoutes()...)},
+		{server.Surface{Prefix: "/", Face: c.plain}, slices.Concat(c.rootRoutes(), c.samlRoutes(), c.oidcRoutes())},
 	}
 	for _, m := range mounts {
 		if err := s.Mount(m.surface, m.routes...); err != nil {

@@ -42,17 +42,9 @@ func (c *Content) samlRoutes() []server.Route {
 	}
 }
 
-// beginSAML sends a browser to the provider. The old server's pages say with hash, which they escape once or twice, what they showed.
+// beginSAML sends a browser to the provider.
 func (c *Content) beginSAML(r *server.Request) (*formats.Response, error) {
-	hash := r.Query().Get("hash")
-	if once, err := url.PathUnescape(hash); err == nil && strings.HasPrefix(hash, "%23") {
-		hash = once
-	}
-	next := "/"
-	if strings.HasPrefix(hash, "#") {
-		next += hash
-	}
-	begun, err := c.opts.SAML.Begin(r.Context(), r.BaseURL(), next)
+	begun, err := c.opts.SAML.Begin(r.Context(), r.BaseURL(), nextPage(r))
 	if err != nil {
 		return nil, samlError(err)
 	}

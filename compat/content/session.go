@@ -95,3 +95,16 @@ func (c *Content) signOut(r *server.Request) (*formats.Response, error) {
 	cookie := sessionCookie + "=deleteMe; Path=/; Max-Age=0; Expires=" + yesterday + "; SameSite=lax"
 	return &formats.Response{Status: http.StatusNoContent, Header: http.Header{"Set-Cookie": {cookie}, "X-Frame-Options": {"DENY"}}}, nil
 }
+
+// nextPage gives what a browser shows after a sign-in. The old server's pages say with the parameter hash, which they escape once or
+// twice, what they showed.
+func nextPage(r *server.Request) string {
+	hash := r.Query().Get("hash")
+	if once, err := url.PathUnescape(hash); err == nil && strings.HasPrefix(hash, "%23") {
+		hash = once
+	}
+	if strings.HasPrefix(hash, "#") {
+		return "/" + hash
+	}
+	return "/"
+}
