@@ -215,12 +215,13 @@ func describeSAML(all map[string]description) {
 	}
 	user := statuses(given("SamlUserXO", samlUser))
 	body := statuses(taken[samlUserBody]("SamlUserRequest"))
+	unset := []int{http.StatusNotFound} // while it is not set up
 	for key, d := range map[string]description{
-		"GET " + samlPath:                 {summary: "Read the settings of SAML", reply: nullable(settings, "validateResponseSignature", "validateAssertionSignature")},
+		"GET " + samlPath:                 {summary: "Read the settings of SAML", reply: nullable(settings, "validateResponseSignature", "validateAssertionSignature"), refuses: unset},
 		"PUT " + samlPath:                 {summary: "Set how people sign in by SAML", body: taken[samlBody]("SamlConfigurationRequest"), refuses: []int{http.StatusCreated}},
-		"DELETE " + samlPath:              {summary: "Forget the settings of SAML and the key pair"},
-		"GET " + samlPath + "/metadata":   {summary: "Read the description of this server for the identity provider", reply: textual},
-		"GET " + samlPath + "/pem":        {summary: "Read the certificate of this server", reply: textual, query: []parameter{query("type", "signing (default) or decryption")}},
+		"DELETE " + samlPath:              {summary: "Forget the settings of SAML and the key pair", refuses: unset},
+		"GET " + samlPath + "/metadata":   {summary: "Read the description of this server for the identity provider", reply: textual, refuses: unset},
+		"GET " + samlPath + "/pem":        {summary: "Read the certificate of this server", reply: textual, refuses: unset, query: []parameter{query("type", "signing (default) or decryption")}},
 		"GET " + samlPath + "/users":      {summary: "List users who came by SAML", reply: arrayOf(user)},
 		"POST " + samlPath + "/users":     {summary: "Make a user of SAML before the first sign-in", body: body, reply: user},
 		"GET " + samlPath + "/users/{id}": {summary: "Read a user of SAML", reply: user},
