@@ -50,6 +50,7 @@ type API struct {
 	roles        kind[resource.Role]
 	privileges   kind[resource.Privilege]
 	selectors    kind[resource.Selector]
+	scripts      kind[resource.Script]
 	certificates kind[resource.Certificate]
 	capabilities kind[resource.Capability]
 	ldapServers  kind[resource.LDAPServer]
@@ -77,6 +78,7 @@ func New(o Options) *API {
 	a.roles = kind[resource.Role]{Set: a.Resources.Roles()}
 	a.privileges = kind[resource.Privilege]{Set: a.Resources.Privileges()}
 	a.selectors = kind[resource.Selector]{Set: a.Resources.Selectors()}
+	a.scripts = kind[resource.Script]{Set: a.Resources.Scripts(), may: mayScript}
 	a.certificates = kind[resource.Certificate]{Set: a.Resources.Certificates()}
 	a.capabilities = kind[resource.Capability]{Set: a.Resources.Capabilities()}
 	a.ldapServers = kind[resource.LDAPServer]{Set: a.Resources.LDAPServers()}
@@ -99,7 +101,7 @@ func (a *API) Mount(s *server.Server, authenticator server.Authenticator) error 
 // operations are all operations of the API, a resource after the other.
 func (a *API) operations() []operation {
 	return slices.Concat(a.repositoryOperations(), a.blobStoreOperations(), a.routingRuleOperations(), a.userOperations(), a.tokenOperations(), a.roleOperations(),
-		a.privilegeOperations(), a.selectorOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.oauth2Operations(), a.samlOperations(), a.cleanupPolicyOperations(), a.taskOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
+		a.privilegeOperations(), a.selectorOperations(), a.scriptOperations(), a.settingsOperations(), a.outboundOperations(), a.certificateOperations(), a.capabilityOperations(), a.searchOperations(), a.ldapOperations(), a.oauth2Operations(), a.samlOperations(), a.cleanupPolicyOperations(), a.taskOperations(), a.contentOperations(), a.systemOperations(), a.auditOperations(), a.configurationOperations(), documentOperations())
 }
 
 // operation is one method on one path.

@@ -34,6 +34,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, job: make(chan struct{}), clock: new(atomic.Int64)}
 	r.Server = apptest.New(t, func(o *domains.Options) {
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(r.clock.Load())) }
+		o.ScriptCreation = true
 		o.Audit.Path = filepath.Join(t.TempDir(), "audit.log")
 		o.Tasks.Types = []tasks.Type{{
 			ID: "count", Name: "Count", Fields: []tasks.Field{{ID: "to", Label: "To", Kind: tasks.Number, Required: true}}, Do: countOn(r.job),

@@ -18,10 +18,10 @@ func (a *API) capabilityOperations() []operation {
 	}
 }
 
-// listCapabilities gives the capabilities by type.
+// listCapabilities gives the capabilities by name.
 //
 //	@Summary	List capabilities
-//	@Description	All capabilities by type. Needs nexus:capabilities:read.
+//	@Description	All capabilities by name. Needs nexus:capabilities:read.
 //	@Tags	capabilities
 //	@Param	limit query int false "how many at most" minimum(1) maximum(1000) default(100)
 //	@Param	cursor query string false "where to go on: next of the part before"
@@ -35,7 +35,7 @@ func (a *API) listCapabilities(c *call) (*formats.Response, error) { return a.ca
 // createCapability makes a capability.
 //
 //	@Summary	Make a capability
-//	@Description	Needs nexus:capabilities:create.
+//	@Description	Of most types there can be one, which is called as its type; of others several, each with a name. Needs nexus:capabilities:create.
 //	@Tags	capabilities
 //	@Param	document body resource.Capability true "a capability"
 //	@Success	201 {object} resource.Capability
@@ -67,7 +67,7 @@ func (a *API) getCapability(c *call) (*formats.Response, error) { return a.capab
 // replaceCapability puts a capability in the place of what is there.
 //
 //	@Summary	Replace a capability
-//	@Description	Needs nexus:capabilities:update.
+//	@Description	Name and type stay. Needs nexus:capabilities:update.
 //	@Tags	capabilities
 //	@Param	id path string true "which"
 //	@Param	If-Match header string false "tag of the document as it was seen"
@@ -88,7 +88,7 @@ func (a *API) replaceCapability(c *call) (*formats.Response, error) { return a.c
 // patchCapability changes members of a capability.
 //
 //	@Summary	Change a capability
-//	@Description	A merge patch as of RFC 7396: null takes a member away.  Needs nexus:capabilities:update.
+//	@Description	A merge patch as of RFC 7396: null takes a member away. Name and type stay. Needs nexus:capabilities:update.
 //	@Tags	capabilities
 //	@Param	id path string true "which"
 //	@Param	If-Match header string false "tag of the document as it was seen"

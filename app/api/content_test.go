@@ -124,7 +124,7 @@ func TestServerSettings(t *testing.T) {
 		{admin, "PUT", "settings/outbound-guard", `{"enabled":true,"allowedIPs":["x"]}`, 422, []string{"#/allowedIPs"}},
 		{admin, "POST", "capabilities", `{"type":"baseurl","properties":{"url":"https://repository.example.org"}}`, 201, []string{`"active":true`}},
 		{admin, "POST", "capabilities", `{"type":"baseurl","properties":{"url":"https://repository.example.org"}}`, 409, nil},
-		{admin, "POST", "capabilities", `{"type":"webhook.global"}`, 422, []string{"#/type"}},
+		{admin, "POST", "capabilities", `{"type":"webhook.global"}`, 422, []string{"#/name"}},
 		{admin, "POST", "capabilities", `{"type":"none"}`, 422, []string{"#/type"}},
 		{admin, "PATCH", "capabilities/baseurl", `{"enabled":false}`, 200, []string{`"enabled":false`, `"https://repository.example.org"`}},
 		{admin, "DELETE", "capabilities/baseurl", "", 204, nil},

@@ -10,6 +10,7 @@ import (
 	"entrepot/app/cleanup"
 	"entrepot/app/repository"
 	"entrepot/app/resource"
+	"entrepot/app/scripts"
 	"entrepot/app/search"
 	"entrepot/app/server"
 	"entrepot/app/tasks"
@@ -105,6 +106,12 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 		return Problem{Status: http.StatusConflict, Detail: "The certificate is trusted already"}, nil
 	case errors.Is(err, trust.ErrInvalid):
 		return Problem{Status: http.StatusUnprocessableEntity, Detail: "This is no certificate", Errors: []Invalid{{"#/pem", "must be a certificate in PEM form"}}}, nil
+	case errors.Is(err, scripts.ErrNotFound):
+		return Problem{Status: http.StatusNotFound, Detail: "There is no such script"}, nil
+	case errors.Is(err, scripts.ErrExists):
+		return Problem{Status: http.StatusConflict, Detail: "There is a script of this name already"}, nil
+	case errors.Is(err, scripts.ErrDisabled):
+		return Problem{Status: http.StatusConflict, Detail: "Storing scripts is switched off: the server's configuration has to allow it"}, nil
 	case errors.Is(err, cleanup.ErrNotFound):
 		return Problem{Status: http.StatusNotFound, Detail: "There is no such cleanup policy"}, nil
 	case errors.Is(err, tasks.ErrNotFound):

@@ -71,7 +71,7 @@ type Configuration struct {
 func New(d *domains.Domains) *Configuration {
 	r := d.Resources()
 	return &Configuration{d, []section{
-		value(r.OutboundGuard()), value(r.HTTP()), collection(r.Certificates()), collection(r.BlobStores()), collection(r.RoutingRules()), collection(r.CleanupPolicies()), collection(r.Repositories()), collection(r.Selectors()), collection(r.Privileges()),
+		value(r.OutboundGuard()), value(r.HTTP()), collection(r.Certificates()), collection(r.BlobStores()), collection(r.RoutingRules()), collection(r.CleanupPolicies()), collection(r.Repositories()), collection(r.Selectors()), collection(r.Scripts()), collection(r.Privileges()),
 		collection(r.Roles()), collection(r.Users()), collection(r.LDAPServers()), value(r.LDAPOrder()), value(r.OAuth2()), value(r.SAML()), value(r.Realms()), value(r.Anonymous()), value(r.Email()), collection(r.Capabilities()), value(r.AuditSettings()), collection(r.NamedTasks()),
 	}}
 }

@@ -105,6 +105,9 @@ func documents[T any](ctx context.Context, s *resource.Set[T], wrap func(*T) doc
 			if s.Given != nil && s.Given(&all[i]) {
 				continue
 			}
+			if s.Fill != nil {
+				s.Fill(&all[i]) // what the server decides is not the file's business
+			}
 			d, ok := wrap(&all[i]), false
 			d.row, ok = rows[d.key]
 			list, complete = append(list, d), complete && ok

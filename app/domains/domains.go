@@ -241,7 +241,7 @@ func (d *Domains) openUpkeep(ctx context.Context) (err error) {
 // Resources gives what administrators set as documents.
 func (d *Domains) Resources() *resource.Resources {
 	return resource.New(resource.Options{
-		Engine: d.Engine, Access: d.Access, Mail: d.Mail, Audit: d.Audit, Outbound: d.Outbound, Trust: d.Trust, Settings: d.Settings, LDAP: d.LDAP,
+		Engine: d.Engine, Access: d.Access, Mail: d.Mail, Audit: d.Audit, Outbound: d.Outbound, Trust: d.Trust, Settings: d.Settings, Scripts: d.Scripts, LDAP: d.LDAP,
 		OAuth2: d.OAuth2, SAML: d.SAML, Cleanup: d.Cleanup, Upkeep: d.Tasks,
 	})
 }

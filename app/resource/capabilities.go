@@ -12,8 +12,11 @@ import (
 	"entrepot/storage/kv"
 )
 
-// Capability is a switch with properties. There is one of a type; those types of which there can be several are not found here.
+// Capability is a switch with properties. Of most types there is one; of others there can be several.
 type Capability struct {
+	// Name is what the capability is called, and stays: the type, where there is one of it; else what tells it from others. One that was made
+	// without a name is called by its id.
+	Name       string            `json:"name" example:"baseurl"`
 	Type       string            `json:"type" example:"baseurl"`
 	Enabled    bool              `json:"enabled" default:"true"`
 	Notes      string            `json:"notes,omitempty"`
@@ -27,9 +30,9 @@ type Capability struct {
 func (r *Resources) Capabilities() *Set[Capability] {
 	return &Set[Capability]{
 		Name:  "capabilities",
-		Key:   func(d *Capability) string { return d.Type },
+		Key:   func(d *Capability) string { return d.Name },
 		Blank: func() Capability { return Capability{Enabled: true} },
-		Fill:  func(d *Capability) { d.Active, d.Reason = false, "" },
+		Fill:  (*Capability).fill,
 		List:  r.capabilities,
 		Get: func(ctx context.Context, name string) (Capability, error) {
 			c, err := r.capability(ctx, name)
@@ -43,10 +46,15 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			return r.Settings.Row(ctx, c.ID)
 		},
 		Create: func(ctx context.Context, _ access.Actor, d Capability) error {
-			if t, ok := settings.TypeOf(d.Type); ok && t.Many {
-				return formats.FieldErrors{{Field: "type", Message: "there can be several of this type, which have no place here"}}
+			t, _ := settings.TypeOf(d.Type)
+			if t.Many && d.Name == "" {
+				return formats.FieldErrors{{Field: "name", Message: "must not be empty: there can be several of this type"}}
 			}
-			_, err := r.Settings.Create(ctx, settings.Capability{Type: d.Type, Enabled: d.Enabled, Notes: d.Notes, Properties: d.properties()})
+			name := d.Name
+			if !t.Many && name == d.Type {
+				name = ""
+			}
+			_, err := r.Settings.Create(ctx, settings.Capability{Type: d.Type, Name: name, Enabled: d.Enabled, Notes: d.Notes, Properties: d.properties()})
 			return err
 		},
 		Replace: func(ctx context.Context, _ access.Actor, name string, d Capability) error {
@@ -54,8 +62,11 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			if err != nil {
 				return err
 			}
-			if d.Type != name {
-				return renamed("type")
+			if d.Name != name {
+				return renamed("name")
+			}
+			if d.Type != before.Type {
+				return &SyntaxError{Field: "type", Message: "stays as it is"}
 			}
 			_, err = r.Settings.Update(ctx, settings.Capability{ID: before.ID, Type: d.Type, Enabled: d.Enabled, Notes: d.Notes, Properties: d.properties()})
 			return err
@@ -69,7 +80,7 @@ func (r *Resources) Capabilities() *Set[Capability] {
 		},
 		Keep: r.keepCapability,
 		Settle: func(ctx context.Context, d *Capability) error {
-			stored, err := r.capability(ctx, d.Type)
+			stored, err := r.capability(ctx, d.Name)
 			if formats.KindOf(err) == formats.NotFound {
 				err = nil
 			}
@@ -90,6 +101,14 @@ func (r *Resources) keepCapability(ctx context.Context, name string) (Restore, e
 	}, err
 }
 
+// fill gives a capability of a type that there is one of its name, and takes away what the server decides.
+func (d *Capability) fill() {
+	d.Active, d.Reason = false, ""
+	if t, known := settings.TypeOf(d.Type); known && !t.Many && d.Name == "" {
+		d.Name = d.Type
+	}
+}
+
 // properties are those that are given: a secret that is only hinted at stays as it is.
 func (d *Capability) properties() map[string]string {
 	given := maps.Clone(d.Properties)
@@ -106,31 +125,31 @@ func (r *Resources) capabilities(ctx context.Context) ([]Capability, error) {
 	all, err := r.Settings.Capabilities(ctx)
 	list := []Capability{}
 	for _, c := range all {
-		if t, known := settings.TypeOf(c.Type); known && !t.Many {
+		if _, known := settings.TypeOf(c.Type); known {
 			list = append(list, capabilityOf(c))
 		}
 	}
-	slices.SortFunc(list, func(a, b Capability) int { return cmp.Compare(a.Type, b.Type) })
+	slices.SortFunc(list, func(a, b Capability) int { return cmp.Compare(a.Name, b.Name) })
 	return list, err
 }
 
-// capability finds the capability of a type.
+// capability finds the capability of a name.
 func (r *Resources) capability(ctx context.Context, name string) (settings.Capability, error) {
 	all, err := r.Settings.Capabilities(ctx)
 	if err != nil {
 		return settings.Capability{}, err
 	}
 	i := slices.IndexFunc(all, func(c settings.Capability) bool {
-		t, known := settings.TypeOf(c.Type)
-		return c.Type == name && known && !t.Many
+		_, known := settings.TypeOf(c.Type)
+		return known && c.Key() == name
 	})
 	if i < 0 {
-		return settings.Capability{}, formats.Errorf(formats.NotFound, "There is no capability of type %s", name)
+		return settings.Capability{}, formats.Errorf(formats.NotFound, "There is no capability %s", name)
 	}
 	return all[i], nil
 }
 
 func capabilityOf(c settings.Capability) Capability {
 	active, reason := settings.Standing(c)
-	return Capability{Type: c.Type, Enabled: c.Enabled, Notes: c.Notes, Properties: c.Properties, Active: active, Reason: reason}
+	return Capability{Name: c.Key(), Type: c.Type, Enabled: c.Enabled, Notes: c.Notes, Properties: c.Properties, Active: active, Reason: reason}
 }

@@ -15,6 +15,7 @@ import (
 	"entrepot/app/mail"
 	"entrepot/app/outbound"
 	"entrepot/app/repository"
+	"entrepot/app/scripts"
 	"entrepot/app/settings"
 	"entrepot/app/tasks"
 	"entrepot/app/trust"
@@ -30,6 +31,7 @@ type Options struct {
 	Outbound *outbound.Service
 	Trust    *trust.Store
 	Settings *settings.Settings
+	Scripts  *scripts.Store
 	LDAP     *ldap.Service
 	OAuth2   *oidc.Service
 	SAML     *saml.Service

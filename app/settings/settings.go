@@ -9,6 +9,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,10 +45,19 @@ func (Secret) GoString() string { return "***" }
 type Capability struct {
 	ID         string            `json:"id"` // set by Create
 	Type       string            `json:"type"`
+	Name       string            `json:"name,omitempty"` // tells those of one type apart; "" is one without, of which the id does. It stays.
 	Enabled    bool              `json:"enabled"`
 	Notes      string            `json:"notes,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"`
 	Secrets    map[string]Secret `json:"-"` // properties of kind Password. A change keeps those that it does not name.
+}
+
+// Key is what a capability is called: the type, when there is one of it, else the name, or the id of one without.
+func (c *Capability) Key() string {
+	if t, known := TypeOf(c.Type); known && !t.Many {
+		return c.Type
+	}
+	return cmp.Or(c.Name, c.ID)
 }
 
 // record is what is stored: secrets are sealed.
@@ -185,9 +195,12 @@ func (s *Settings) decode(e kv.Entry) (Capability, error) {
 	return r.Capability, nil
 }
 
-// Create stores a capability and gives it with its id. Of most types there is at most one.
+// Create stores a capability and gives it with its id. Of most types there is at most one, which has no name.
 func (s *Settings) Create(ctx context.Context, c Capability) (Capability, error) {
 	t, err := check(&c)
+	if err == nil {
+		err = t.checkName(c.Name)
+	}
 	if err != nil {
 		return c, err
 	}
@@ -198,8 +211,11 @@ func (s *Settings) Create(ctx context.Context, c Capability) (Capability, error)
 			return err
 		}
 		for _, other := range present {
-			if other.Type == c.Type && !t.Many {
+			switch {
+			case other.Type == c.Type && !t.Many:
 				return formats.Errorf(formats.Denied, "There is a capability of type %s already", c.Type)
+			case c.Name != "" && c.Name == other.Key():
+				return formats.Errorf(formats.Denied, "There is a capability called %s already", c.Name)
 			}
 		}
 		if err := s.put(ctx, c, kv.PutNew); err != nil {
@@ -217,7 +233,7 @@ func (s *Settings) Update(ctx context.Context, c Capability) (Capability, error)
 		if err != nil {
 			return err
 		}
-		c.Type = before.Type
+		c.Type, c.Name = before.Type, before.Name
 		if _, known := TypeOf(c.Type); known {
 			if _, err := check(&c); err != nil {
 				return err

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -155,6 +156,28 @@ var types = []Type{
 
 func number(id, label, initial string) Field {
 	return Field{ID: id, Label: label, Help: "In the unit that clients know", Kind: Number, Required: true, Initial: initial}
+}
+
+// validName keeps names apart from ids of types, which may have dots, and within addresses.
+var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9 _.-]{0,199}$`)
+
+// checkName finds what is wrong with the name of a new capability; "" is none.
+func (t *Type) checkName(name string) error {
+	_, isType := TypeOf(name)
+	message := ""
+	switch {
+	case name == "":
+	case !t.Many:
+		message = "belongs to capabilities of which there can be several"
+	case isType:
+		message = "must not be that of a type"
+	case !validName.MatchString(name):
+		message = "must have at most 200 letters, digits, blanks, underscores, dots and hyphens"
+	}
+	if message == "" {
+		return nil
+	}
+	return formats.FieldErrors{{Field: "name", Message: message}}
 }
 
 // validate finds the faults of a capability's properties.
