@@ -10,6 +10,9 @@
 // Sessions live in the memory of one instance: they end with the process, and several instances need a balancer that keeps a
 // client on one. Their record is small and self-contained, so that they can move into the store when that is not enough.
 //
+// Who comes by single sign-on is proved elsewhere: LoginExternal begins the session, and a Keeper (package federated) keeps what the
+// provider told of the user, so that tokens, roles and listings work as for the users of a directory.
+//
 // Invariants:
 //
 //   - Deny by default: a subject may do only what a privilege of one of its roles, or of a role nested in them, names.

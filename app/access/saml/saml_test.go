@@ -41,7 +41,7 @@ func (clear) Unseal(sealed string) (string, error) { return strings.TrimPrefix(s
 func change(store *kv.Store) func(context.Context, audit.Event, func() ([]kv.Op, error)) error {
 	return func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
 		ops, err := plan()
-		if err != nil {
+		if err != nil || len(ops) == 0 {
 			return err
 		}
 		return store.Apply(ctx, ops...)

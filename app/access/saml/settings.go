@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -211,6 +212,9 @@ func (s *Service) set(ctx context.Context, actor access.Actor, settings Settings
 			used = fresh
 		}
 		created = have == nil
+		if have != nil && pair == nil && reflect.DeepEqual(have.settings, settings) {
+			return nil, nil // nobody's session ends for it
+		}
 		return s.operation(settings, used, version)
 	})
 	return created, err

@@ -64,6 +64,13 @@ func TestSettings(t *testing.T) {
 	if now, err := s.Epoch(ctx); err != nil || now == first {
 		t.Errorf("epoch %s, %v", now, err)
 	}
+	again, err := s.Epoch(ctx)
+	must(t, err)
+	_, err = s.Set(ctx, admin, settings)
+	must(t, err)
+	if now, err := s.Epoch(ctx); err != nil || now != again {
+		t.Errorf("the same settings again: epoch %s, %v", now, err)
+	}
 	must(t, s.Reseal(ctx))
 	if after, err := s.Certificate(ctx); err != nil || after != before {
 		t.Errorf("the key pair changed: %v", err)
