@@ -54,6 +54,7 @@ ldapServers:
   - {name: b, protocol: ldap, host: b.example.org, port: 389, searchBase: dc=x, users: {objectClass: person, id: uid, realName: cn, email: mail}}
 roles: [{id: dev}, {id: gone}]
 email: {host: a.example.org, from: a@example.org, password: one}
+oauth2: {clientId: a, clientSecret: one, idpAuthorizationUrl: "https://id.example.org/a", idpTokenUrl: "https://id.example.org/t", idpJwksUrl: "https://id.example.org/j"}
 `
 
 const second = `
@@ -66,6 +67,7 @@ roles: [{id: dev, privileges: [nx-repository-view-raw-fresh-read], roles: [lead]
 users: [{id: jane, firstName: J, lastName: D, email: j@example.org, roles: [lead], password: x}]
 anonymous: {enabled: false}
 email: {host: b.example.org, password: two}
+oauth2: {clientSecret: two, groupsClaim: groups, exactMatchClaims: {iss: "https://id.example.org"}}
 `
 
 type rig struct {
@@ -109,7 +111,11 @@ func (r *rig) state() string {
 	apptest.Must(r.t, err)
 	m, _, err := r.Mail.Settings(r.t.Context())
 	apptest.Must(r.t, err)
-	return strings.Join([]string{string(text), string(d.Upstream.Authentication.Password), string(servers[0].Password), string(m.Password)}, "\n")
+	o, err := r.OAuth2.Settings(r.t.Context())
+	apptest.Must(r.t, err)
+	return strings.Join([]string{
+		string(text), string(d.Upstream.Authentication.Password), string(servers[0].Password), string(m.Password), string(o.ClientSecret),
+	}, "\n")
 }
 
 // once refuses the first batch on a partition.

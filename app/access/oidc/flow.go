@@ -121,7 +121,7 @@ func (s *Service) Finish(ctx context.Context, a Answer) (user access.DirectoryUs
 	case !waits || p.version != one.version || subtle.ConstantTimeCompare([]byte(one.browser), []byte(a.Browser)) != 1:
 		return user, "", formats.Errorf(formats.Invalid, "This sign-in is over, or was begun in another browser; begin again")
 	case a.Error != "" || a.Code == "":
-		s.opts.Log.InfoContext(ctx, "identity provider refused a sign-in", "error", a.Error)
+		s.opts.Log.InfoContext(ctx, "identity provider refused a sign-in", "error", short(a.Error))
 		return user, "", formats.Errorf(formats.Forbidden, "The identity provider did not let you in")
 	}
 	user, err = p.finish(ctx, one, a)
@@ -186,7 +186,7 @@ func (p *provider) exchange(ctx context.Context, one signIn, code string) (strin
 	case answer.Error == "invalid_grant":
 		return "", refuse("the provider does not accept the code of its own answer")
 	case status != http.StatusOK:
-		return "", fmt.Errorf("oidc: token request: it answers with status %d and error %q", status, answer.Error)
+		return "", fmt.Errorf("oidc: token request: it answers with status %d and error %q", status, short(answer.Error))
 	case answer.IDToken == "":
 		return "", errors.New("oidc: token request: it gives no ID token; is openid in the scope?")
 	}

@@ -39,7 +39,8 @@ type provider struct {
 	mu     sync.Mutex
 	keys   keySet
 	given  time.Time // when the provider gave keys; zero: it never did
-	asked  time.Time // when it was asked last
+	busy   bool      // it is being asked
+	asked  time.Time // when it answered or failed last
 	failed error     // of the last question
 }
 
@@ -83,7 +84,9 @@ func (p *provider) key(ctx context.Context, id string) (crypto.PublicKey, error)
 	}
 	select {
 	case <-p.asking.DoChan("keys", func() (any, error) {
-		p.refresh(context.WithoutCancel(ctx)) // others wait for it too
+		if _, ask, _ := p.remembered(id); ask { // nobody was faster
+			p.refresh(context.WithoutCancel(ctx)) // others wait for it too
+		}
 		return nil, nil
 	}):
 	case <-ctx.Done():
@@ -103,11 +106,14 @@ func (p *provider) remembered(id string) (key crypto.PublicKey, ask bool, err er
 	if usable {
 		key, known = p.keys.find(id)
 	}
-	wait := keysAgain
-	if known {
-		wait = keysFailed
+	switch { // who knows the key does not wait for a question of others, who does not know it does
+	case p.busy:
+		ask = !known
+	case known:
+		ask = now.Sub(p.given) >= keysFresh && now.Sub(p.asked) >= keysFailed
+	default:
+		ask = p.asked.IsZero() || now.Sub(p.asked) >= keysAgain
 	}
-	ask = (!known || now.Sub(p.given) >= keysFresh) && (p.asked.IsZero() || now.Sub(p.asked) >= wait)
 	switch {
 	case known:
 		return key, ask, nil
@@ -120,14 +126,14 @@ func (p *provider) remembered(id string) (key crypto.PublicKey, ask bool, err er
 // refresh asks the provider for its keys.
 func (p *provider) refresh(ctx context.Context) {
 	p.mu.Lock()
-	p.asked = p.now()
+	p.busy = true
 	p.mu.Unlock()
 	set, err := p.fetchKeys(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failed = err
+	p.busy, p.asked, p.failed = false, p.now(), err
 	if err == nil {
-		p.keys, p.given = set, p.now()
+		p.keys, p.given = set, p.asked
 	}
 }
 

@@ -27,7 +27,16 @@ type refusal struct{ reason string }
 
 func (r *refusal) Error() string { return "oidc: " + r.reason }
 
-func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &refusal{short(fmt.Sprintf(format, args...))} }
+
+// short cuts what others wrote for the log.
+func short(text string) string {
+	const longest = 500 // bytes
+	if len(text) > longest {
+		return strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
 
 // refused tells whether an error is about a token, not about a provider that cannot be asked.
 func refused(err error) bool {

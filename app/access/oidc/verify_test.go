@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,6 +221,26 @@ func TestKeys(t *testing.T) {
 	w.with(func() { w.down = false })
 	w.pass(keysAgain)
 	known("two", nil)
+}
+
+// Many who come at once wait for one question.
+func TestKeysAreAskedForOnce(t *testing.T) {
+	w := newWorld(t)
+	w.set(t, nil)
+	p, err := w.oidc.current(t.Context())
+	must(t, err)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := p.key(t.Context(), "one"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if w.asked != 1 {
+		t.Errorf("asked %d times", w.asked)
+	}
 }
 
 func TestKeysThatCannotBeHad(t *testing.T) {
