@@ -111,7 +111,7 @@ func problem(r *server.Request, err error) (Problem, http.Header) {
 	case errors.Is(err, scripts.ErrExists):
 		return Problem{Status: http.StatusConflict, Detail: "There is a script of this name already"}, nil
 	case errors.Is(err, scripts.ErrDisabled):
-		return Problem{Status: http.StatusConflict, Detail: "Storing scripts is switched off: the server's configuration has to allow it"}, nil
+		return Problem{Status: http.StatusConflict, Detail: "Storing scripts is switched off: script_creation in the configuration of the server allows it"}, nil
 	case errors.Is(err, cleanup.ErrNotFound):
 		return Problem{Status: http.StatusNotFound, Detail: "There is no such cleanup policy"}, nil
 	case errors.Is(err, tasks.ErrNotFound):

@@ -45,18 +45,7 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			}
 			return r.Settings.Row(ctx, c.ID)
 		},
-		Create: func(ctx context.Context, _ access.Actor, d Capability) error {
-			t, _ := settings.TypeOf(d.Type)
-			if t.Many && d.Name == "" {
-				return formats.FieldErrors{{Field: "name", Message: "must not be empty: there can be several of this type"}}
-			}
-			name := d.Name
-			if !t.Many && name == d.Type {
-				name = ""
-			}
-			_, err := r.Settings.Create(ctx, settings.Capability{Type: d.Type, Name: name, Enabled: d.Enabled, Notes: d.Notes, Properties: d.properties()})
-			return err
-		},
+		Create: r.createCapability,
 		Replace: func(ctx context.Context, _ access.Actor, name string, d Capability) error {
 			before, err := r.capability(ctx, name)
 			if err != nil {
@@ -91,6 +80,19 @@ func (r *Resources) Capabilities() *Set[Capability] {
 			return err
 		},
 	}
+}
+
+func (r *Resources) createCapability(ctx context.Context, _ access.Actor, d Capability) error {
+	t, _ := settings.TypeOf(d.Type)
+	if t.Many && d.Name == "" {
+		return formats.FieldErrors{{Field: "name", Message: "must not be empty: there can be several of this type"}}
+	}
+	name := d.Name
+	if !t.Many && name == d.Type {
+		name = ""
+	}
+	_, err := r.Settings.Create(ctx, settings.Capability{Type: d.Type, Name: name, Enabled: d.Enabled, Notes: d.Notes, Properties: d.properties()})
+	return err
 }
 
 func (r *Resources) keepCapability(ctx context.Context, name string) (Restore, error) {
