@@ -164,6 +164,9 @@ type tokenRecord struct {
 	Scope   []string  `json:"scope,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// Hash is that of the pass code, of user tokens that another server gave out and nobody used here yet. Such a record lies under the
+	// digest of the name code alone.
+	Hash string `json:"hash,omitempty"`
 	// By is who made it, of user tokens.
 	By       string `json:"by,omitempty"`
 	BySource string `json:"bySource,omitempty"`
@@ -173,7 +176,7 @@ type tokenRecord struct {
 func (r *tokenRecord) token(digest string) Token {
 	return Token{
 		Domain: r.Domain, Source: r.Source, User: r.User, Name: r.Name, Scope: r.Scope, Created: r.Created, Expires: r.Expires, Digest: digest,
-		by: Actor{UserID: r.By, Source: r.BySource},
+		by: Actor{UserID: r.By, Source: r.BySource}, hash: r.Hash,
 	}
 }
 

@@ -22,13 +22,14 @@ type Token struct {
 	Domain  string // the id of the realm that accepts it
 	Source  string
 	User    string
-	Name    string   // for people; of API tokens
+	Name    string   // of API tokens, for people; the name code of user tokens
 	Scope   []string // of API tokens, see APIToken
 	Created time.Time
 	Expires time.Time // zero: never
 	Digest  string    // names the token without telling it
 
-	by Actor // who made it, of user tokens
+	by   Actor  // who made it, of user tokens
+	hash string // of the pass code, of user tokens that were not used since they were imported
 }
 
 // TokenFilter selects tokens of one user.
@@ -61,7 +62,8 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, t Token) (string
 	return secret, nil
 }
 
-// ImportToken stores a token whose text another server gave out. Its domain need not be installed.
+// ImportToken stores a token whose text another server gave out; that of a user token is NAMECODE:PASSCODE. Its domain need not be
+// installed.
 func (s *Service) ImportToken(ctx context.Context, t Token, secret string) error {
 	return s.storeToken(ctx, t, secret)
 }
@@ -71,14 +73,27 @@ func (s *Service) storeToken(ctx context.Context, t Token, secret string) error 
 		return refuse(Refused, "A token needs a domain, a user and a text.")
 	}
 	record := tokenRecord{Domain: t.Domain, Source: t.Source, User: t.User, Name: t.Name, Scope: t.Scope, Created: t.Created, Expires: t.Expires}
-	digest := tokenDigest(t.Domain, secret)
-	ops, err := puts(map[kv.Key]any{tokenKey(t.Domain, digest): record, ownerKey(record, digest): record})
+	return s.keepToken(ctx, record, tokenDigest(t.Domain, secret))
+}
+
+// keepToken stores the record of a token under a digest. A user token takes the place of one with the same name code.
+func (s *Service) keepToken(ctx context.Context, record tokenRecord, digest string) error {
+	ops, err := puts(map[kv.Key]any{tokenKey(record.Domain, digest): record, ownerKey(record, digest): record})
 	if err != nil {
 		return err
 	}
-	have, err := s.Tokens(ctx, TokenFilter{Source: t.Source, User: t.User, Domain: t.Domain})
+	have, err := s.Tokens(ctx, TokenFilter{Source: record.Source, User: record.User, Domain: record.Domain})
 	if err != nil {
 		return err
+	}
+	if record.Domain == RealmUserToken {
+		have = slices.DeleteFunc(have, func(old Token) bool {
+			taken := old.Name == record.Name && old.Digest != digest
+			if taken {
+				ops = append(ops, old.deletions()...)
+			}
+			return taken
+		})
 	}
 	if surplus := len(have) - maxTokens + 1; surplus > 0 {
 		slices.SortFunc(have, func(a, b Token) int { return a.Created.Compare(b.Created) })
@@ -155,7 +170,7 @@ func (s *Service) token(ctx context.Context, domain, digest string) (tokenRecord
 	}
 	if domain == RealmUserToken {
 		settings := s.snapshot.Load().userTokens
-		if record.Expires = settings.expires(record.Created); !settings.Enabled {
+		if record.Expires = settings.ends(record.Created, record.Expires); !settings.Enabled {
 			return record, ErrBadCredentials
 		}
 	}
@@ -194,7 +209,12 @@ func (r tokenRealm) Authenticate(ctx context.Context, c Credentials) (Identity, 
 	if err != nil {
 		return Identity{}, err
 	}
-	groups, err := r.service.externalGroups(ctx, r.service.snapshot.Load(), record.Source, record.User)
+	return r.service.tokenIdentity(ctx, record, digest)
+}
+
+// tokenIdentity gives whose token a record is.
+func (s *Service) tokenIdentity(ctx context.Context, record tokenRecord, digest string) (Identity, error) {
+	groups, err := s.externalGroups(ctx, s.snapshot.Load(), record.Source, record.User)
 	if err != nil {
 		return Identity{}, err
 	}

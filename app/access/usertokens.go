@@ -2,8 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -53,12 +51,17 @@ func (u *UserTokenSettings) Validate() error {
 	return s.err()
 }
 
-// expires gives the end of a token, zero for never.
-func (u *UserTokenSettings) expires(created time.Time) time.Time {
-	if !u.Expire {
-		return time.Time{}
+// ends gives the end of a token, zero for never: by the settings, or its own if that is earlier. When one was made that another server
+// gave out need not be known.
+func (u *UserTokenSettings) ends(created, own time.Time) time.Time {
+	if !u.Expire || created.IsZero() {
+		return own
 	}
-	return created.Add(time.Duration(u.Days) * 24 * time.Hour)
+	end := created.Add(time.Duration(u.Days) * 24 * time.Hour)
+	if !own.IsZero() && own.Before(end) {
+		return own
+	}
+	return end
 }
 
 // UserTokenSettings gives how user tokens are treated.
@@ -79,7 +82,7 @@ func (s *Service) SetUserTokenSettings(ctx context.Context, actor Actor, u UserT
 }
 
 func (s *Service) userToken(snap *snapshot, t Token) UserToken {
-	return UserToken{Source: t.Source, User: t.User, NameCode: t.Name, Created: t.Created, Expires: snap.userTokens.expires(t.Created), CreatedBy: t.by}
+	return UserToken{Source: t.Source, User: t.User, NameCode: t.Name, Created: t.Created, Expires: snap.userTokens.ends(t.Created, t.Expires), CreatedBy: t.by}
 }
 
 // UserToken gives the user token of a user.
@@ -216,31 +219,4 @@ func (s *Service) DeleteUserTokens(ctx context.Context, actor Actor) error {
 		}
 	}
 	return nil
-}
-
-// userTokenRealm accepts user tokens.
-type userTokenRealm struct{ service *Service }
-
-// Authenticate implements Authenticator. What is no user token may be a password, so it is never called wrong here.
-func (r userTokenRealm) Authenticate(ctx context.Context, c Credentials) (Identity, error) {
-	text := c.User + ":" + c.Secret
-	switch c.Kind {
-	case Bearer:
-		decoded, err := base64.StdEncoding.DecodeString(c.Secret)
-		if err != nil {
-			return Identity{}, ErrNotMine
-		}
-		text = string(decoded)
-	case Basic:
-	default:
-		return Identity{}, ErrNotMine
-	}
-	if len(text) != nameCodeLength+1+passCodeLength || text[nameCodeLength] != ':' {
-		return Identity{}, ErrNotMine
-	}
-	identity, err := tokenRealm{r.service, RealmUserToken}.Authenticate(ctx, Credentials{Kind: APIKey, Domain: RealmUserToken, Secret: text})
-	if errors.Is(err, ErrBadCredentials) {
-		return Identity{}, ErrNotMine
-	}
-	return identity, err
 }

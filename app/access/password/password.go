@@ -147,6 +147,12 @@ type verifier interface {
 	verify(password string) bool
 }
 
+// Known reports whether a stored hash is one that Verify understands.
+func Known(stored string) bool {
+	_, err := parse(stored)
+	return err == nil
+}
+
 // parse recognises a stored hash.
 func parse(stored string) (verifier, error) {
 	switch {
