@@ -45,6 +45,9 @@ func tokenDigest(domain, secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Is tells whether the token has the given text.
+func (t *Token) Is(text string) bool { return t.Digest == tokenDigest(t.Domain, text) }
+
 // CreateToken makes a token for a user and gives its text, without the domain that some clients put before it.
 func (s *Service) CreateToken(ctx context.Context, actor Actor, t Token) (string, error) {
 	if err := withheld(actor.Token); err != nil {

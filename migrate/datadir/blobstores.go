@@ -130,7 +130,7 @@ func (d *Directory) storeDir(path string) string {
 // storeSettings gives the settings of a store in a bucket or the like; its secrets become a record of their own.
 func (d *Directory) storeSettings(kind, name string, r *row, inv *inventory.Inventory) map[string]string {
 	all := r.object("attributes")
-	held := d.takeSecrets(place{"blob_store_configuration", r.uuid("id"), "attributes"}, all)
+	held := d.takeSecrets(r.at("attributes"), all)
 	if len(held) > 0 {
 		inv.Records = append(inv.Records, record("blob-store-secrets", name, object{"type": kind}, held))
 	}

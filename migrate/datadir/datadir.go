@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"entrepot/app/repository"
 	"entrepot/migrate/h2"
 	"entrepot/migrate/inventory"
 	"entrepot/migrate/properties"
@@ -65,9 +66,11 @@ type Directory struct {
 	inventory *inventory.Inventory // nil until it was described
 
 	survey  *secrets.Survey
-	stores  map[string]blobStore // by name
-	repos   map[string]string    // names of repositories whose assets are delivered, by id
-	content []*contentTables     // one for each format
+	sealed  map[place]repository.Secret // what the survey opened; columns with the path of a member in them
+	strange map[place]bool              // rows of user tokens that are not understood
+	stores  map[string]blobStore        // by name
+	repos   map[string]string           // names of repositories whose assets are delivered, by id
+	content []*contentTables            // one for each format
 }
 
 var (

@@ -85,12 +85,12 @@ func (d *Directory) repository(r *row) inventory.Repository {
 	case formats.Hosted:
 		def.Write = inventory.WritePolicy(storage.text("writePolicy"))
 	case formats.Cache:
-		d.cache(def, attributes, place{"repository", r.uuid("id"), "attributes"})
+		d.cache(def, attributes, r.at("attributes"))
 	case formats.Proxy:
 		group := attributes.object("group")
 		def.Members, def.WriteMember = group.list("memberNames"), group.text("groupWriteMember")
 	}
-	def.Settings, def.Secrets = d.formatSettings(place{"repository", r.uuid("id"), "attributes"}, attributes)
+	def.Settings, def.Secrets = d.formatSettings(r.at("attributes"), attributes)
 	return found
 }
 

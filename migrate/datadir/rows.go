@@ -16,6 +16,7 @@ import (
 // row reads columns by name. Its first fault sticks, so that it is looked at once for each row.
 type row struct {
 	h2.Row
+	nth int64 // of its table, from 1
 	err error
 }
 
@@ -25,12 +26,14 @@ func (d *Directory) rows(ctx context.Context, table string) iter.Seq2[*row, erro
 		if _, ok := d.db.Table(table); !ok {
 			return
 		}
+		number := int64(0)
 		for r, err := range d.db.Rows(ctx, table) {
 			if err != nil {
 				yield(nil, fmt.Errorf("datadir: %w", err))
 				return
 			}
-			if !yield(&row{Row: r}, nil) {
+			number++
+			if !yield(&row{Row: r, nth: number}, nil) {
 				return
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,9 +12,16 @@ import (
 	"entrepot/migrate/secrets"
 )
 
-// place is where secrets of a row lie: a table, the row's id or name, and the column, in lower case.
+// place is where secrets of a row lie: a table, the number of the row, and the column, in lower case.
 type place struct {
-	table, id, column string
+	table  string
+	number int64
+	column string
+}
+
+// at is where the secrets of a column lie.
+func (r *row) at(column string) place {
+	return place{secrets.TableName(r.Table), r.nth, strings.ToLower(column)}
 }
 
 // readSecrets opens all secrets. When some cannot be opened, the error names them.
@@ -23,22 +29,23 @@ func (d *Directory) readSecrets(ctx context.Context) (err error) {
 	if d.survey, err = d.vault.Survey(ctx); err != nil {
 		return fmt.Errorf("datadir: %w", err)
 	}
+	d.sealed = make(map[place]repository.Secret, len(d.survey.References))
+	for _, r := range d.survey.References {
+		d.sealed[place{r.Place.Table, r.Place.Number, r.Place.Member}] = repository.Secret(r.Plain.Reveal())
+	}
 	return nil
 }
 
 // secret gives the secret at a place and member, "" for none.
 func (d *Directory) secret(p place, member string) (repository.Secret, bool) {
-	full := p.column
-	if member != "" {
-		full += "." + member
+	switch {
+	case strings.HasPrefix(member, "["):
+		p.column += member
+	case member != "":
+		p.column += "." + member
 	}
-	i := slices.IndexFunc(d.survey.References, func(r secrets.Reference) bool {
-		return r.Place.Table == p.table && (r.Place.ID == p.id || r.Place.Row == p.id) && r.Place.Member == full
-	})
-	if i < 0 {
-		return "", false
-	}
-	return repository.Secret(d.survey.References[i].Plain.Reveal()), true
+	secret, ok := d.sealed[p]
+	return secret, ok
 }
 
 // takeSecrets removes the secrets from a JSON value and gives them by their path in it.

@@ -3,7 +3,6 @@ package datadir
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"entrepot/app/mail"
@@ -44,11 +43,6 @@ func readNode(inv *inventory.Inventory, r *row) {
 
 func readScript(inv *inventory.Inventory, r *row) {
 	inv.System.Scripts = append(inv.System.Scripts, scripts.Script{Name: r.text("name"), Type: r.text("type"), Content: r.text("content")})
-}
-
-// at is where the secrets of a row's column lie.
-func (r *row) at(column string) place {
-	return place{strings.ToLower(r.Table.Name), r.label("id", "name", "type"), column}
 }
 
 func (d *Directory) readMail(inv *inventory.Inventory, r *row) {

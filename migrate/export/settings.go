@@ -106,6 +106,11 @@ func (w *writer) security(ctx context.Context, a *inventory.Access) error {
 	if a.Realms, err = w.from.Access.ConfiguredRealms(ctx); err != nil {
 		return err
 	}
+	userTokens, err := w.from.Access.UserTokenSettings(ctx)
+	if err != nil {
+		return err
+	}
+	a.UserTokens = &userTokens
 	a.DefaultRole, err = w.from.Access.DefaultRole(ctx)
 	return err
 }

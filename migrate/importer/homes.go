@@ -20,7 +20,7 @@ type home struct {
 
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
-	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUserTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
 	sectionMail, sectionHTTP, sectionCertificates,
 }
 
@@ -55,6 +55,8 @@ func (p *Plan) homeOf(section string) home {
 		return p.userHome(actor)
 	case sectionTokens:
 		return p.tokenHome(actor)
+	case sectionUserTokens:
+		return p.userTokenHome(actor)
 	case sectionSecurity:
 		return p.securityHome(actor)
 	case sectionLDAP:
@@ -172,6 +174,8 @@ func (p *Plan) securityHome(actor access.Actor) home {
 				return stateOf(service.Anonymous(ctx))
 			case settingRealms:
 				return stateOf(service.ConfiguredRealms(ctx))
+			case settingUserTokens:
+				return stateOf(service.UserTokenSettings(ctx))
 			}
 			role, err := service.DefaultRole(ctx)
 			if role == "" {

@@ -58,14 +58,15 @@ type Options struct {
 
 // Plan is what an import would do.
 type Plan struct {
-	Origin       string       `json:"origin"`
-	Settings     []Section    `json:"settings,omitempty"`
-	Repositories []Repository `json:"repositories"`
-	Assets       int64        `json:"assets"`                 // that the source has and that come over
-	Bytes        int64        `json:"bytes"`                  // of these
-	NewAssets    int64        `json:"newAssets"`              // that are not here yet, or older
-	NewBytes     int64        `json:"newBytes"`               // of these: what the import needs on disk at most
-	AdoptedBytes int64        `json:"adoptedBytes,omitempty"` // that an earlier import left in the old folders
+	Origin       string            `json:"origin"`
+	Settings     []Section         `json:"settings,omitempty"`
+	Repositories []Repository      `json:"repositories"`
+	Tables       []inventory.Table `json:"tables,omitempty"`       // of the source's database, without a place of their own here
+	Assets       int64             `json:"assets"`                 // that the source has and that come over
+	Bytes        int64             `json:"bytes"`                  // of these
+	NewAssets    int64             `json:"newAssets"`              // that are not here yet, or older
+	NewBytes     int64             `json:"newBytes"`               // of these: what the import needs on disk at most
+	AdoptedBytes int64             `json:"adoptedBytes,omitempty"` // that an earlier import left in the old folders
 	// Removals are what is here and not there, with what becomes of it; of assets the first thousand.
 	Removals      []Removal `json:"removals,omitempty"`
 	RemovedAssets int64     `json:"removedAssets"` // that were deleted there, and are to go here
@@ -150,7 +151,7 @@ func Prepare(ctx context.Context, target Target, source inventory.Source, opts O
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	p := &Plan{Origin: inv.Origin, Notes: inv.Notes, Warnings: inv.Warnings, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
+	p := &Plan{Origin: inv.Origin, Tables: inv.Tables, Notes: inv.Notes, Warnings: inv.Warnings, target: target, source: source, opts: opts, wanted: make(map[string]bool)}
 	p.mark, p.matched = markOf(cmp.Or(inv.Installation, inv.SystemID, inv.Origin)), make(map[string]int64)
 	p.complete = inv.Complete && inv.SystemID != "" && len(inv.Warnings) == 0
 	if inv.Complete && len(inv.Warnings) > 0 {
@@ -373,6 +374,7 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "total\t\t\t%d\t%s\tof which new or newer: %d, %s\t\n", p.Assets, progress.Bytes(p.Bytes), p.NewAssets, progress.Bytes(p.NewBytes))
 	p.printSettings(t)
+	p.printTables(t)
 	p.printRemovals(t)
 	p.printDeleted(t)
 	for _, warning := range p.Warnings {
@@ -401,6 +403,17 @@ func (p *Plan) printSettings(t io.Writer) {
 			}
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t\t%s\t\n", s.Name, s.Total, s.New, s.Changed, remark)
+	}
+}
+
+// printTables tells what becomes of tables that have no place of their own here.
+func (p *Plan) printTables(t io.Writer) {
+	if len(p.Tables) == 0 {
+		return
+	}
+	fmt.Fprintln(t, "\nOTHER TABLES\tROWS\tFATE\t\t\t\t")
+	for _, table := range p.Tables {
+		fmt.Fprintf(t, "%s\t%d\t%s: %s\t\t\t\t\n", table.Name, table.Rows, table.Fate, table.Why)
 	}
 }
 

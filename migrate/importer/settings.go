@@ -32,6 +32,7 @@ const (
 	settingAnonymous   = "anonymous"
 	settingRealms      = "realms"
 	settingDefaultRole = "default-role"
+	settingUserTokens  = "user-tokens"
 )
 
 // setting is one thing to be written beside the assets.
@@ -147,6 +148,10 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 		add(sectionUsers, u.Source+"/"+u.ID, u, func(ctx context.Context) error { return service.ImportUser(ctx, actor, u) })
 	}
 	for _, t := range a.Tokens {
+		if t.Domain == access.RealmUserToken {
+			all = append(all, p.userToken(t))
+			continue
+		}
 		add(sectionTokens, tokenName(t.Token), t.Token,
 			func(ctx context.Context) error { return service.ImportToken(ctx, t.Token, string(t.Text)) })
 		all[len(all)-1].secrets = []repository.Secret{t.Text}
@@ -156,6 +161,10 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 	}
 	if a.Realms != nil {
 		add(sectionSecurity, settingRealms, a.Realms, func(ctx context.Context) error { return service.ImportRealms(ctx, actor, a.Realms) })
+	}
+	if a.UserTokens != nil {
+		add(sectionSecurity, settingUserTokens, *a.UserTokens,
+			func(ctx context.Context) error { return service.SetUserTokenSettings(ctx, actor, *a.UserTokens) })
 	}
 	if a.DefaultRole != "" {
 		add(sectionSecurity, settingDefaultRole, a.DefaultRole, func(ctx context.Context) error { return service.SetDefaultRole(ctx, actor, a.DefaultRole) })

@@ -56,6 +56,7 @@ type Inventory struct {
 	System       System
 	Upkeep       Upkeep
 	Records      []Record
+	Tables       []Table // of a database, that have no place in the above
 
 	Assets int64 // how many the stream will deliver
 	Bytes  int64 // and their size together
@@ -88,15 +89,17 @@ type Access struct {
 	Roles       []access.RoleInput
 	Users       []access.ImportedUser
 	Tokens      []Token
-	Anonymous   *access.Anonymous // nil when the source does not tell
-	Realms      []string          // the active ones in order; nil when the source does not tell
-	DefaultRole string            // of every signed-in user, "" for none
+	Anonymous   *access.Anonymous         // nil when the source does not tell
+	Realms      []string                  // the active ones in order; nil when the source does not tell
+	UserTokens  *access.UserTokenSettings // nil when the source does not tell
+	DefaultRole string                    // of every signed-in user, "" for none
 }
 
 // Token is a key that its owner's clients have in their settings.
 type Token struct {
 	access.Token
-	Text repository.Secret // as clients send it, without the domain before it
+	Text repository.Secret // as clients send it, without the domain before it; NAMECODE:PASSCODE of a user token
+	Hash repository.Secret // of the pass code of a user token whose text is not known; its name is the name code
 }
 
 // Record is a setting that has no place in the server yet, kept for the day it has one.
@@ -107,6 +110,24 @@ type Record struct {
 	// Secrets are members of Value by their path ("proxy.http.authentication.password"); Value does not hold them.
 	Secrets map[string]repository.Secret
 }
+
+// Table is a table of the source's database that has rows and nothing here that they become.
+type Table struct {
+	Name string    `json:"name"`
+	Rows int64     `json:"rows"`
+	Fate TableFate `json:"fate"`
+	Why  string    `json:"why"`
+}
+
+// TableFate is what becomes of the rows of a table.
+type TableFate string
+
+// The fates.
+const (
+	TableKept    TableFate = "kept"    // as records
+	TableSkipped TableFate = "skipped" // nobody misses them
+	TableLeft    TableFate = "left"    // they stay behind
+)
 
 // OrderRepositories puts members before those that have them, and else goes by name.
 func (inv *Inventory) OrderRepositories() {

@@ -117,22 +117,29 @@ func (s *surveyor) owner(row h2.Row, k *APIKey) error {
 	if err := field(row, "principals", &sealed); err != nil {
 		return err
 	}
-	for _, c := range s.vault.fixed {
+	principals, err := s.vault.principals(sealed)
+	if err != nil {
+		return err
+	}
+	k.Principals, k.Realm = principals, principals[0].Realm
+	if name := principals[0].Name; name != "" {
+		k.User = name
+	}
+	return nil
+}
+
+// principals opens the names of an owner with the fixed cipher that fits.
+func (v *Vault) principals(sealed []byte) ([]Principal, error) {
+	for _, c := range v.fixed {
 		data, err := c.Decrypt(sealed)
 		if err != nil {
 			continue
 		}
-		principals, err := ParsePrincipals(data)
-		if err != nil {
-			continue
+		if principals, err := ParsePrincipals(data); err == nil {
+			return principals, nil
 		}
-		k.Principals, k.Realm = principals, principals[0].Realm
-		if name := principals[0].Name; name != "" {
-			k.User = name
-		}
-		return nil
 	}
-	return fmt.Errorf("%w: the fixed cipher (%s, .salt, .iv) does not open its owner", ErrKey, propertyPassword)
+	return nil, fmt.Errorf("%w: the fixed cipher (%s, .salt, .iv) does not open its owner", ErrKey, propertyPassword)
 }
 
 // field reads a column into a variable; NULL leaves it as it is.

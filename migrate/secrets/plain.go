@@ -36,15 +36,20 @@ const hidden = "***"
 
 // Place says where a secret is used.
 type Place struct {
-	Table  string // in lower case
+	Table  string // in lower case; with its schema when that is not PUBLIC
 	Row    string // name, type or id of the row, for people
-	ID     string // id of the row, where it has one
+	Number int64  // of the row among those of its table, from 1; 0 where it does not matter
 	Member string // column, and for JSON the path inside of it: "attributes.httpclient.authentication.password"
 }
 
 // String gives the place as one line.
 func (p Place) String() string {
-	s := p.Table + " " + p.Row
+	s := p.Table
+	if p.Row != "" {
+		s += " " + p.Row
+	} else if p.Number > 0 {
+		s += fmt.Sprintf(" row %d", p.Number)
+	}
 	if p.Member != "" {
 		s += " " + p.Member
 	}

@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"entrepot/migrate/h2"
+	"entrepot/migrate/members"
 )
 
 // Reference is a secret where it is used.
@@ -25,6 +27,9 @@ type Reference struct {
 type Survey struct {
 	References []Reference
 	APIKeys    []APIKey
+	UserTokens []UserToken
+	// UserTokenSettings are the members that say how user tokens were treated, by their names; nil when no table has them.
+	UserTokenSettings members.Set
 	// Keystore has the certificates that the server trusts for upstreams, and its own TLS identity. Its private key opens with
 	// IdentityKeyPassword.
 	Keystore Keystore
@@ -37,16 +42,8 @@ type Survey struct {
 func (v *Vault) Survey(ctx context.Context) (*Survey, error) {
 	s := surveyor{vault: v, used: map[int64]bool{}}
 	for _, table := range v.db.Tables() {
-		if !holdsSettings(table.Name) {
-			continue
-		}
-		for row, err := range v.db.Rows(ctx, table.Schema+"."+table.Name) {
-			if err != nil {
-				return nil, fmt.Errorf("secrets: %w", err)
-			}
-			if err := s.row(row); err != nil {
-				return nil, fmt.Errorf("secrets: table %s: %w", table.Name, err)
-			}
+		if err := s.table(ctx, table); err != nil {
+			return nil, err
 		}
 	}
 	s.distrustPhrase()
@@ -67,10 +64,43 @@ func (v *Vault) Survey(ctx context.Context) (*Survey, error) {
 	return &s.survey, nil
 }
 
+// table looks through one table, if it can hold secrets. One with a type that cannot be read holds none of the known ones.
+func (s *surveyor) table(ctx context.Context, table *h2.Table) error {
+	if !holdsSettings(table) {
+		return nil
+	}
+	look := s.row
+	if HoldsUserTokens(table) {
+		look = s.userToken
+	}
+	number := int64(0)
+	for row, err := range s.vault.db.Rows(ctx, table.Schema+"."+table.Name) {
+		if errors.Is(err, h2.ErrUnsupported) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("secrets: %w", err)
+		}
+		number++
+		if err := look(row, number); err != nil {
+			return fmt.Errorf("secrets: table %s: %w", table.Name, err)
+		}
+	}
+	return nil
+}
+
+// TableName gives the name of a table as a Place has it.
+func TableName(t *h2.Table) string {
+	if t.Schema != "PUBLIC" {
+		return strings.ToLower(t.Schema + "." + t.Name)
+	}
+	return strings.ToLower(t.Name)
+}
+
 // holdsSettings tells tables that can hold secrets from those of content, of tasks, of the secrets themselves, of password hashes and
 // of the key that signs sessions, which is not taken along. Tables of closed plugins are not known here and are looked through.
-func holdsSettings(table string) bool {
-	table = strings.ToLower(table)
+func holdsSettings(t *h2.Table) bool {
+	table := TableName(t)
 	switch table {
 	case "secrets", "api_key", "api_key_v2", "security_user", "jwt_secret", "key_store_data", "soft_deleted_blobs", "nexus_key_value":
 		return false
@@ -125,14 +155,18 @@ func (s *surveyor) keystores(ctx context.Context) error {
 	return nil
 }
 
-// row looks at every text and JSON column of a row.
-func (s *surveyor) row(row h2.Row) error {
-	place := Place{Table: strings.ToLower(row.Table.Name), ID: label(row, "id"), Row: label(row, "name", "type", "id")}
+// row looks at every text and JSON column of a row, and at bytes whose column says that they are secret.
+func (s *surveyor) row(row h2.Row, number int64) error {
+	place := Place{Table: TableName(row.Table), Row: label(row, "name", "type", "id"), Number: number}
 	for i, c := range row.Table.Columns {
 		place.Member = strings.ToLower(c.Name)
 		switch v := row.Values[i].(type) {
 		case string:
 			s.value(place, c.Name, v)
+		case []byte:
+			if isSecretName(c.Name) && len(v) > 0 {
+				s.survey.References = append(s.survey.References, Reference{place, FormClear, NewPlain(base64.StdEncoding.EncodeToString(v))})
+			}
 		case json.RawMessage:
 			d := json.NewDecoder(bytes.NewReader(v))
 			if err := s.json(d, place, c.Name, 0); err != nil {
@@ -243,8 +277,8 @@ func reason(err error) string {
 
 // isSecretName reports whether a column or member holds a secret by its name. The old server goes by the first two of these.
 func isSecretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"password", "secret", "passphrase", "passcode", "token", "accountkey", "privatekey", "keypair"} {
+	name = members.Name(name)
+	for _, part := range []string{"password", "secret", "passphrase", "passcode", "token", "accountkey", "privatekey", "keypair", "keystore"} {
 		if strings.Contains(name, part) {
 			return true
 		}

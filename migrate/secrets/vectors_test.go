@@ -104,8 +104,8 @@ func TestCipherString(t *testing.T) {
 	}
 }
 
-// adminPrincipals is the owner "admin" of the local realm, as the old server serializes it.
-func adminPrincipals() []byte {
+// AdminPrincipals is the owner "admin" of the local realm, as the old server serializes it.
+func AdminPrincipals() []byte {
 	text := func(s string) string { return string([]byte{byte(len(s) >> 8), byte(len(s))}) + s }
 	unhex := func(s string) string {
 		b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -125,7 +125,7 @@ func adminPrincipals() []byte {
 }
 
 func TestPrincipals(t *testing.T) {
-	data := adminPrincipals()
+	data := AdminPrincipals()
 	if len(data) != 369 {
 		t.Fatalf("%d bytes, want 369", len(data))
 	}
@@ -172,7 +172,7 @@ func TestMovedKeys(t *testing.T) {
 		cipher.NewCBCEncrypter(block, c.iv).CryptBlocks(plain, plain)
 		return plain
 	}
-	principals := seal(adminPrincipals())
+	principals := seal(AdminPrincipals())
 	const prefix = "4pJoRqcdQOylvDuQktyhVRbslvDVH20p"
 	if got := base64.StdEncoding.EncodeToString(principals); !strings.HasPrefix(got, prefix) {
 		t.Errorf("sealed principals begin %.40s", got)

@@ -227,6 +227,12 @@ func (c *comparison) users(inv *inventory.Inventory) (int, error) {
 func (c *comparison) tokens(inv *inventory.Inventory) (int, error) {
 	for _, there := range inv.Access.Tokens {
 		name := there.Domain + " of " + there.Source + "/" + there.User
+		if there.Domain == access.RealmUserToken {
+			if err := c.userToken(name, there); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		here, err := c.target.Access.TokenOwner(c.ctx, there.Domain, string(there.Text))
 		gone, err := c.gone("token", name, err)
 		if err != nil {
@@ -237,6 +243,22 @@ func (c *comparison) tokens(inv *inventory.Inventory) (int, error) {
 		}
 	}
 	return len(inv.Access.Tokens), nil
+}
+
+// userToken compares a token that may be here, or there, with the hash of its pass code alone.
+func (c *comparison) userToken(name string, there inventory.Token) error {
+	here, hash, err := c.target.Access.ImportedUserToken(c.ctx, there.Source, there.User, there.Name)
+	gone, err := c.gone("token", name, err)
+	if err != nil || gone {
+		return err
+	}
+	if !here.Created.Equal(there.Created) || !here.Expires.Equal(there.Expires) {
+		c.differ("token", name, "has another date")
+	}
+	if there.Hash == "" && !here.Is(string(there.Text)) || hash != "" && hash != string(there.Hash) {
+		c.differ("token", name, "has another pass code")
+	}
+	return nil
 }
 
 func (c *comparison) security(inv *inventory.Inventory) (int, error) {
@@ -258,6 +280,14 @@ func (c *comparison) security(inv *inventory.Inventory) (int, error) {
 		if there := inv.Access.Realms; !slices.Equal(there, here) && !slices.Equal(append(slices.Clone(there), access.RealmLocal), here) {
 			c.differ("setting", "realms", fmt.Sprintf("are %v here, and %v there", here, there))
 		}
+	}
+	if there := inv.Access.UserTokens; there != nil {
+		count++
+		here, err := c.target.Access.UserTokenSettings(c.ctx)
+		if err != nil {
+			return 0, err
+		}
+		c.same("setting", "user tokens", *there, here)
 	}
 	if there := inv.Access.DefaultRole; there != "" {
 		count++
