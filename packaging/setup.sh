@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests and benchmarks need, from the system's packages and, for two tools, from the package indexes that pip and npm are
-# set up to use. Does nothing when all is there.
+# Installs what the tests and benchmarks need, from the system's packages and, for some tools, from where pip, npm and mvn are set up to get
+# theirs. Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,3 +50,9 @@ if [ "$(cat $modules/installed 2>/dev/null)" != "$openid" ]; then
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$modules" "$openid"
 	echo "$openid" >"$modules/installed"
 fi
+
+# H2 in the versions of the recorded servers adds tables to their databases, from where mvn is set up to get artifacts.
+for version in 2.3.232 2.2.224; do
+	[ -f ".cache/h2/h2-$version.jar" ] || mvn -B -ntp -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+		-Dartifact="com.h2database:h2:$version" -DoutputDirectory="$PWD/.cache/h2"
+done

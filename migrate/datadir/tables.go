@@ -54,7 +54,7 @@ func (d *Directory) readTables(ctx context.Context, inv *inventory.Inventory) er
 			continue
 		}
 		if why != "" {
-			inv.Tables = append(inv.Tables, inventory.Table{Name: name, Rows: t.Entries, Fate: inventory.TableSkipped, Why: why})
+			inv.Tables = append(inv.Tables, inventory.Table{Name: name, Rows: t.Entries, Action: inventory.TableSkip, Why: why})
 			continue
 		}
 		if err := d.keepTable(ctx, inv, t, name); err != nil {
@@ -89,19 +89,19 @@ func (d *Directory) skipped(table string) (why string, translated bool) {
 
 // keepTable keeps the rows of a table. Those of user tokens that were understood are told of elsewhere.
 func (d *Directory) keepTable(ctx context.Context, inv *inventory.Inventory, t *h2.Table, name string) error {
-	told := inventory.Table{Name: name, Fate: inventory.TableKept, Why: "is not known here: its rows are kept as they are"}
+	told := inventory.Table{Name: name, Action: inventory.TableKeep, Why: "is not known here: its rows are kept as they are"}
 	tokens := secrets.HoldsUserTokens(t)
 	if tokens {
 		told.Why = "rows that are no user tokens as this program knows them are kept as they are"
 	} else if t.Entries > maxUnknownRows {
-		told.Rows, told.Fate = t.Entries, inventory.TableLeft
+		told.Rows, told.Action = t.Entries, inventory.TableLeave
 		told.Why = fmt.Sprintf("is not known here and has more than %d rows: they stay behind", maxUnknownRows)
 		inv.Tables = append(inv.Tables, told)
 		return nil
 	}
 	for r, err := range d.rows(ctx, t.Schema+"."+t.Name) {
 		if errors.Is(err, h2.ErrUnsupported) {
-			told.Rows, told.Fate, told.Why = t.Entries, inventory.TableLeft, fmt.Sprintf("cannot be read: %v", err)
+			told.Rows, told.Action, told.Why = t.Entries, inventory.TableLeave, fmt.Sprintf("cannot be read: %v", err)
 			break
 		}
 		if err != nil {

@@ -411,9 +411,9 @@ func (p *Plan) printTables(t io.Writer) {
 	if len(p.Tables) == 0 {
 		return
 	}
-	fmt.Fprintln(t, "\nOTHER TABLES\tROWS\tFATE\t\t\t\t")
+	fmt.Fprintln(t, "\nOTHER TABLES\tROWS\tACTION\t\t\t\t")
 	for _, table := range p.Tables {
-		fmt.Fprintf(t, "%s\t%d\t%s: %s\t\t\t\t\n", table.Name, table.Rows, table.Fate, table.Why)
+		fmt.Fprintf(t, "%s\t%d\t%s: %s\t\t\t\t\n", table.Name, table.Rows, table.Action, table.Why)
 	}
 }
 

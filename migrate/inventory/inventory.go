@@ -113,20 +113,20 @@ type Record struct {
 
 // Table is a table of the source's database that has rows and nothing here that they become.
 type Table struct {
-	Name string    `json:"name"`
-	Rows int64     `json:"rows"`
-	Fate TableFate `json:"fate"`
-	Why  string    `json:"why"`
+	Name   string      `json:"name"`
+	Rows   int64       `json:"rows"`
+	Action TableAction `json:"action"`
+	Why    string      `json:"why"`
 }
 
-// TableFate is what becomes of the rows of a table.
-type TableFate string
+// TableAction is what becomes of the rows of a table.
+type TableAction string
 
-// The fates.
+// The actions on tables.
 const (
-	TableKept    TableFate = "kept"    // as records
-	TableSkipped TableFate = "skipped" // nobody misses them
-	TableLeft    TableFate = "left"    // they stay behind
+	TableKeep  TableAction = "keep"  // as records
+	TableSkip  TableAction = "skip"  // nobody misses them
+	TableLeave TableAction = "leave" // they stay behind
 )
 
 // OrderRepositories puts members before those that have them, and else goes by name.
