@@ -20,9 +20,11 @@ type outline struct {
 	root xml.Name
 	// answers is the attribute InResponseTo of the root.
 	answers string
+	// weak is the first algorithm that protects nothing, as an error; nil for none.
+	weak error
 }
 
-// survey reads XML without keeping it, and refuses what goes beyond the limits, document types, and algorithms that protect nothing.
+// survey reads XML without keeping it, and refuses what goes beyond the limits, and document types.
 func survey(document []byte) (outline, error) {
 	var o outline
 	d := xml.NewDecoder(bytes.NewReader(document))
@@ -49,8 +51,8 @@ func survey(document []byte) (outline, error) {
 			if elements == 1 {
 				o.root, o.answers = t.Name, attribute(t, "InResponseTo")
 			}
-			if err := sound(t); err != nil {
-				return o, err
+			if o.weak == nil {
+				o.weak = weakness(t)
 			}
 		}
 	}
@@ -69,8 +71,8 @@ func attribute(e xml.StartElement, name string) string {
 	return ""
 }
 
-// sound refuses signatures over SHA-1 and keys that are sent with RSA of PKCS #1 1.5, whose padding tells secrets.
-func sound(e xml.StartElement) error {
+// weakness finds signatures over SHA-1 and keys that are sent with RSA of PKCS #1 1.5, whose padding tells secrets.
+func weakness(e xml.StartElement) error {
 	algorithm := attribute(e, "Algorithm")
 	switch {
 	case e.Name.Local == "SignatureMethod" && strings.HasSuffix(algorithm, "sha1"):

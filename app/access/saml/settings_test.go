@@ -146,6 +146,10 @@ func TestFaultsOfSettings(t *testing.T) {
 		"several": {func(s *Settings) {
 			s.IDPMetadata = "<EntitiesDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\">" + good + "</EntitiesDescriptor>"
 		}, ""},
+		"signed weakly": {func(s *Settings) {
+			s.IDPMetadata = strings.Replace(good, "<IDPSSO", `<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo><SignatureMethod Algorithm="http://www.w3.org/2000/09/xmldsig#rsa-sha1"/></SignedInfo></Signature><IDPSSO`, 1)
+		}, ""},
+		"with a mark":      {func(s *Settings) { s.IDPMetadata = "\ufeff" + good }, ""},
 		"no metadata":      {func(s *Settings) { s.IDPMetadata = " " }, "idpMetadata must not be blank"},
 		"no XML":           {func(s *Settings) { s.IDPMetadata = "x" }, "no XML"},
 		"broken":           {func(s *Settings) { s.IDPMetadata = good[:len(good)/2] }, "XML syntax error"},

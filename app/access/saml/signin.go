@@ -98,7 +98,7 @@ func (s *Service) Consume(ctx context.Context, answer string) (ticket string, er
 	}
 	begun, user, err := s.judge(have, answer)
 	if err != nil {
-		s.opts.Log.WarnContext(ctx, "an answer of the SAML identity provider was refused", "reason", err)
+		s.opts.Log.WarnContext(ctx, "an answer of the SAML identity provider was refused", "reason", fmt.Sprintf("%.500v", err))
 		return "", ErrRefused
 	}
 	return s.arrivals.Add(arrival{request: begun, user: user})
@@ -132,6 +132,9 @@ func (s *Service) judge(have *loaded, answer string) (begun request, user access
 		return begun, user, errors.New("it is not in base64")
 	}
 	o, err := survey(document)
+	if err == nil {
+		err = o.weak
+	}
 	if err != nil {
 		return begun, user, err
 	}
