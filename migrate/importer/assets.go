@@ -29,13 +29,16 @@ type taken struct {
 func (r *run) assets(ctx context.Context) error {
 	parent, stop := context.WithCancel(ctx)
 	defer stop()
-	workers, working := errgroup.WithContext(parent)
+	workers, working := errgroup.WithContext(parent) // working ends with the first failure: nothing more is begun, what was begun is ended
 	queue := make(chan *inventory.Asset, r.plan.opts.Workers)
 	ready := make(chan taken, maxGroup)
 	for range r.plan.opts.Workers {
 		workers.Go(func() error {
 			for a := range queue {
-				if err := r.take(working, a, ready); err != nil {
+				if working.Err() != nil {
+					return nil
+				}
+				if err := r.take(parent, a, ready); err != nil {
 					return err
 				}
 			}
@@ -122,11 +125,6 @@ func (r *run) take(ctx context.Context, a *inventory.Asset, ready chan<- taken) 
 	body, outcome, err := r.plan.target.Engine.BeginRestore(ctx, a.Repository, restored, func() (io.ReadCloser, error) { return r.plan.source.Open(ctx, a) })
 	if body == nil {
 		return r.settled(ctx, a, outcome, err, false)
-	}
-	select { // what was taken is to be stored also when another worker has failed
-	case ready <- taken{a, body}:
-		return nil
-	default:
 	}
 	select {
 	case ready <- taken{a, body}:
