@@ -98,7 +98,7 @@ func (a *appliance) options(stores *adopt.Stores) domains.Options {
 	claim := a.cfg.Claim
 	return domains.Options{
 		Store: a.store, Sealer: a.sealer, Log: a.log,
-		Engine: repository.Options{Formats: allFormats(), OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace, Adopted: stores.Blobs},
+		Engine: repository.Options{Formats: allFormats(), OpenBlobs: a.openBlobs, FreeSpace: a.freeSpace, Adopted: stores.Blobs, Asked: stores.Asked},
 		Access: access.Options{
 			InitialPassword: os.Getenv("ENTREPOT_ADMIN_PASSWORD"), NewAdminPassword: a.writeAdminPassword, AdminPasswordChanged: a.removeFirstPassword,
 			NoAnonymous: !a.cfg.Anonymous,

@@ -36,6 +36,8 @@ type Options struct {
 	OpenBlobs func(ctx context.Context, d BlobStore) (*blob.Store, error)
 	// Adopted gives the bytes of an adopted blob store (AdoptedPrefix); nil when there is no such store. Without it there are none.
 	Adopted func(store string) *blob.Store
+	// Asked is told which blob of an adopted store somebody wants to read; default nobody.
+	Asked func(ref catalog.BlobRef)
 	// FreeSpace tells how many bytes are free for an open blob store; nil means that nobody knows.
 	FreeSpace func(d BlobStore) (int64, error)
 
@@ -159,6 +161,9 @@ func (e *Engine) Close() error {
 // OpenBlob opens the bytes that a Response refers to. The caller closes them.
 func (e *Engine) OpenBlob(ctx context.Context, ref catalog.BlobRef) (blob.Object, error) {
 	if blobs := e.adopted(ref.Store); blobs != nil {
+		if e.opts.Asked != nil {
+			e.opts.Asked(ref)
+		}
 		return blobs.Open(ctx, ref.Hash)
 	}
 	s := e.state.Load().labels[ref.Store]

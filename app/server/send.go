@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"entrepot/formats"
+	"entrepot/storage/blob"
 )
 
 // send puts an answer on the connection: the only place that does.
@@ -165,6 +166,11 @@ func (s *Server) open(r *Request, b *formats.Body) (formats.Body, error) {
 	}
 	if obj.Size() < b.Offset+b.Size {
 		return formats.Body{}, errors.Join(fmt.Errorf("server: blob %s has %d bytes; %d are promised", b.Blob.Hash, obj.Size(), b.Offset+b.Size), obj.Close())
+	}
+	if checked, ok := obj.(blob.Checked); ok && (b.Offset > 0 || b.Size < obj.Size()) {
+		if err := checked.Check(r.context); err != nil {
+			return formats.Body{}, errors.Join(err, obj.Close())
+		}
 	}
 	if obj.Size() > hotSize {
 		return formats.Body{Stream: &part{obj: obj, off: b.Offset, left: b.Size, buffers: &s.buffers}, Size: b.Size}, nil

@@ -57,7 +57,13 @@ func NewCopier(engine *repository.Engine, trees *catalog.Catalog, stores *Stores
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Copier{engine: engine, trees: trees, stores: stores, opts: opts}
+	c := &Copier{engine: engine, trees: trees, stores: stores, opts: opts}
+	stores.mu.Lock()
+	defer stores.mu.Unlock()
+	stores.damage = func(ctx context.Context, ref catalog.BlobRef, cause error) error {
+		return c.fail(ctx, ref, fmt.Errorf("%w: %w", repository.ErrDigest, cause))
+	}
+	return c
 }
 
 // Stores gives the stores that the copier empties.
@@ -128,7 +134,7 @@ func (c *Copier) Pass(ctx context.Context, store string, done func(blobs, bytes 
 			return fmt.Errorf("adopt: the old blob store is not there: %w", err)
 		}
 	}
-	p := &pass{Copier: c, store: store, done: done, pace: newPace(&c.opts), begin: c.opts.Now()}
+	p := &pass{Copier: c, store: store, done: done, pace: newPace(&c.opts), begin: c.opts.Now(), early: make(map[blob.Hash]bool)}
 	usage, err := c.trees.StoreUsage(ctx, store)
 	if err != nil {
 		return fmt.Errorf("adopt: %w", err)
@@ -164,9 +170,13 @@ func (c *Copier) conclude(ctx context.Context, def Store, p *pass) error {
 	return nil
 }
 
+// maxEarly bounds how many blobs of one pass are copied out of their turn.
+const maxEarly = 1 << 16
+
 // pass is one walk over the blobs of a store.
 type pass struct {
 	*Copier
+	early map[blob.Hash]bool // copied because they were asked for
 	store string
 	done  func(blobs, bytes int64)
 	pace  *pace
@@ -181,22 +191,60 @@ func (p *pass) run(ctx context.Context) error {
 	p.told = p.begin
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.opts.Workers)
+	begin := func(b catalog.ReferencedBlob) error {
+		if err := p.pace.blob(ctx); err != nil {
+			return err
+		}
+		g.Go(func() error { return p.copy(ctx, b) })
+		return nil
+	}
 	for b, err := range p.trees.Blobs(ctx, p.store, blob.Hash{}) {
 		if err == nil {
-			err = p.pace.blob(ctx)
+			err = p.wanted(ctx, begin)
+		}
+		if err == nil && !p.early[b.Hash] {
+			err = begin(b)
 		}
 		if err != nil {
 			return errors.Join(g.Wait(), err)
 		}
-		g.Go(func() error { return p.copy(ctx, b) })
 	}
 	return g.Wait()
+}
+
+// wanted begins with the blobs that somebody wants to read.
+func (p *pass) wanted(ctx context.Context, begin func(catalog.ReferencedBlob) error) error {
+	for len(p.early) < maxEarly {
+		ref, ok := p.stores.asked.next(p.store)
+		if !ok {
+			return nil
+		}
+		if p.early[ref.Hash] {
+			continue
+		}
+		held, err := p.trees.Referenced(ctx, ref)
+		if err != nil {
+			return err
+		}
+		info, err := p.stores.Blobs(p.store).Stat(ctx, ref.Hash)
+		if err != nil || !held { // copied already, or missing: its turn comes with the others
+			continue
+		}
+		p.early[ref.Hash] = true
+		if err := begin(catalog.ReferencedBlob{Hash: ref.Hash, Size: info.Size}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copy copies one blob. Its error is not nil only when nothing more can be copied.
 func (p *pass) copy(ctx context.Context, b catalog.ReferencedBlob) error {
 	ref := catalog.BlobRef{Store: p.store, Hash: b.Hash}
-	err := p.engine.Settle(ctx, ref, func(r io.Reader) io.Reader { return p.pace.reader(ctx, r) })
+	err := p.repaired(ctx, ref)
+	if err == nil {
+		err = p.engine.Settle(ctx, ref, func(r io.Reader) io.Reader { return p.pace.reader(ctx, r) })
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -218,6 +266,21 @@ func (p *pass) copy(ctx context.Context, b catalog.ReferencedBlob) error {
 	return p.tell(ctx)
 }
 
+// repaired looks again at a blob that was found damaged before, because it cannot be opened until it is known to be good.
+func (p *pass) repaired(ctx context.Context, ref catalog.BlobRef) error {
+	f, err := p.stores.failure(ctx, ref.Store, ref.Hash)
+	if err != nil || f == nil || !f.Damaged {
+		return err
+	}
+	if _, err := p.stores.Blobs(ref.Store).Verify(ctx, ref.Hash); err != nil {
+		if errors.Is(err, blob.ErrCorrupt) {
+			err = fmt.Errorf("%w: %w", repository.ErrDigest, err)
+		}
+		return err
+	}
+	return p.stores.forget(ctx, ref.Store, ref.Hash)
+}
+
 // ends reports whether an error is one that the next blob would meet as well.
 func ends(err error) bool {
 	for _, cause := range []error{blob.ErrNoSpace, blob.ErrReadOnly, kv.ErrNoSpace, kv.ErrReadOnly, kv.ErrClosed, blob.ErrClosed} {
@@ -229,7 +292,7 @@ func ends(err error) bool {
 }
 
 // fail remembers a blob that could not be copied.
-func (p *pass) fail(ctx context.Context, ref catalog.BlobRef, cause error) error {
+func (c *Copier) fail(ctx context.Context, ref catalog.BlobRef, cause error) error {
 	f := &Failure{Reason: cause.Error(), Damaged: errors.Is(cause, repository.ErrDigest)}
 	switch {
 	case errors.Is(cause, blob.ErrNotFound), errors.Is(cause, fs.ErrNotExist):
@@ -237,15 +300,15 @@ func (p *pass) fail(ctx context.Context, ref catalog.BlobRef, cause error) error
 	case f.Damaged:
 		f.Reason = "its bytes are damaged: " + cause.Error()
 	}
-	for m, err := range p.trees.References(ctx, ref) {
+	for m, err := range c.trees.References(ctx, ref) {
 		if err != nil {
 			return err
 		}
-		f.Paths = append(f.Paths, p.engine.Holder(m.Content)+m.Asset.Path)
+		f.Paths = append(f.Paths, c.engine.Holder(m.Content)+m.Asset.Path)
 	}
-	news, err := p.stores.fail(ctx, p.store, ref.Hash, f)
+	news, err := c.stores.fail(ctx, ref.Store, ref.Hash, f)
 	if news {
-		p.opts.Log.Warn("an adopted blob cannot be copied", "paths", f.Paths, "reason", f.Reason)
+		c.opts.Log.Warn("an adopted blob cannot be copied", "paths", f.Paths, "reason", f.Reason)
 	}
 	return err
 }

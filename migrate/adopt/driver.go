@@ -11,18 +11,24 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"entrepot/migrate/blobs"
 	"entrepot/storage/blob"
 )
 
-// checkUpTo is the size in bytes up to which a blob is checked each time it is opened. Larger ones are checked by the copy.
+// checkUpTo is the size in bytes up to which a blob is checked each time it is opened. Larger ones are checked as they are read the
+// first time.
 const checkUpTo = 256 << 10
 
 // driver reads a blob store of the old server: one folder, or those of a group's members.
 type driver struct {
 	folders []string
-	damaged func(ctx context.Context, h blob.Hash) (string, error) // why a blob is known to be damaged, "" when it is not
+	damaged func(ctx context.Context, h blob.Hash) (string, error)    // why a blob is known to be damaged, "" when it is not
+	found   func(ctx context.Context, h blob.Hash, cause error) error // is told of a blob that is found damaged as it is read
+
+	verdicts verdicts
+	turns    [turns]sync.Mutex // held by who reads a blob to check it
 }
 
 var _ blob.Foreign = (*driver)(nil)
@@ -47,7 +53,7 @@ func (d *driver) Stat(_ context.Context, h blob.Hash) (blob.Info, error) {
 	return blob.Info{Hash: h, Size: info.Size(), ModTime: info.ModTime()}, f.Close()
 }
 
-// Open opens a blob. A small one is checked, of a large one it is believed that it is what it was until the copy finds out.
+// Open opens a blob. A small one is checked; a large one is a blob.Checked until all of it was read once and found good.
 func (d *driver) Open(ctx context.Context, h blob.Hash) (blob.Object, error) {
 	f, info, err := d.open(h)
 	if err != nil {
@@ -64,7 +70,7 @@ func (d *driver) Open(ctx context.Context, h blob.Hash) (blob.Object, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &object{f, info.Size()}, nil
+	return d.large(h, f, info), nil
 }
 
 // Verify reads a blob and compares its SHA-1 with its name.

@@ -27,6 +27,7 @@ import (
 
 	"entrepot/app/repository"
 	"entrepot/storage/blob"
+	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 )
 
@@ -62,8 +63,10 @@ const (
 type Stores struct {
 	rows *kv.Store
 
-	mu   sync.RWMutex
-	open map[string]*adopted
+	mu     sync.RWMutex
+	open   map[string]*adopted
+	asked  asked
+	damage func(ctx context.Context, ref catalog.BlobRef, cause error) error // is told of what is found as it is served; nil for nobody
 }
 
 type adopted struct {
@@ -94,9 +97,25 @@ func (s *Stores) install(def Store) {
 			return "", err
 		}
 		return f.Reason, nil
+	}, found: func(ctx context.Context, h blob.Hash, cause error) error {
+		return s.found(ctx, catalog.BlobRef{Store: def.Name, Hash: h}, cause)
 	}}
 	s.open[def.Name] = &adopted{def, blob.New(def.Name, d, nil)}
 }
+
+// found passes on what was found damaged.
+func (s *Stores) found(ctx context.Context, ref catalog.BlobRef, cause error) error {
+	s.mu.RLock()
+	told := s.damage
+	s.mu.RUnlock()
+	if told == nil {
+		return nil
+	}
+	return told(ctx, ref, cause)
+}
+
+// Asked notes that somebody wants to read a blob: it is copied before others.
+func (s *Stores) Asked(ref catalog.BlobRef) { s.asked.add(ref) }
 
 // Blobs gives the bytes of an adopted store; nil when there is no such store.
 func (s *Stores) Blobs(name string) *blob.Store {

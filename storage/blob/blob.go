@@ -130,6 +130,16 @@ type Object interface {
 	Size() int64
 }
 
+// Checked is an Object of a Foreign driver that nobody has checked yet. Who reads it once from the first byte to the last gets ErrCorrupt in
+// the place of the last ones when the whole is not what its name says.
+type Checked interface {
+	Object
+	// Check reads the whole, unless it was read before. Who gives a part away calls it before. ErrCorrupt when it is damaged.
+	Check(ctx context.Context) error
+	// Unchecked is the open file, for who checks the bytes on their way. The object owns it.
+	Unchecked() *os.File
+}
+
 // Commitment is a spool that is to become a blob.
 type Commitment struct {
 	Spool Spool // of the driver that commits it
