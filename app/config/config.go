@@ -57,6 +57,13 @@ type Config struct {
 	Proxy   Proxy   `yaml:"http_proxy"`
 	// Adoption bounds the copying of blobs that are served from an old server's folders.
 	Adoption Adoption `yaml:"adoption"`
+	Records  Records  `yaml:"records"`
+}
+
+// Records says how the database of all records is used.
+type Records struct {
+	// CacheBytes is the memory for pieces of it that are in use. A database of less than 512 MiB takes less.
+	CacheBytes int `yaml:"cache_bytes"`
 }
 
 // Adoption says how fast adopted blobs are copied behind. Zero means as fast as it goes.
@@ -105,6 +112,9 @@ type Proxy struct {
 	NoProxy []string `yaml:"no_proxy"` // host names, or suffixes that begin with a dot
 }
 
+// minRecordsCache keeps the database from reading everything twice.
+const minRecordsCache = 1 << 20
+
 // Default gives the settings of a server that was told nothing.
 func Default() Config {
 	return Config{
@@ -117,6 +127,7 @@ func Default() Config {
 			Connections: 16384, IdleTimeout: 75 * time.Second, HeaderTimeout: 30 * time.Second,
 			BodyTimeout: 60 * time.Second, DrainTimeout: 30 * time.Second,
 		},
+		Records: Records{CacheBytes: 32 << 20},
 	}
 }
 
@@ -231,6 +242,9 @@ func (c *Config) Check() error {
 	}
 	if c.Adoption.BytesPerSecond < 0 || c.Adoption.BlobsPerSecond < 0 {
 		return errors.New("config: adoption: rates must not be negative; 0 means no limit")
+	}
+	if c.Records.CacheBytes < minRecordsCache {
+		return fmt.Errorf("config: records.cache_bytes: %d is less than %d", c.Records.CacheBytes, minRecordsCache)
 	}
 	if err := c.Claim.check(); err != nil {
 		return err

@@ -62,6 +62,7 @@ func TestErrorsNameTheSetting(t *testing.T) {
 		{"limits: {drain_timeout: -5s}\n", nil, "limits.drain_timeout"},
 		{"claim: {version: \"3.77\\r\\nX: y\"}\n", nil, "claim.version"},
 		{"claim: {edition: ''}\n", nil, "claim.edition"},
+		{"records: {cache_bytes: 1024}\n", nil, "records.cache_bytes"},
 	}
 	for _, tt := range tests {
 		c, err := load(t, tt.file, tt.env)

@@ -72,7 +72,7 @@ func openAppliance(ctx context.Context, cfg config.Config, log *slog.Logger) (_ 
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if a.records, err = leveldb.Open(a.path(recordsDir), &leveldb.Options{Logger: log}); err != nil {
+	if a.records, err = leveldb.Open(a.path(recordsDir), &leveldb.Options{Logger: log, CacheBytes: cfg.Records.CacheBytes}); err != nil {
 		return nil, err
 	}
 	a.store = kv.New(a.records)

@@ -80,8 +80,8 @@ var ErrBadCursor = errors.New("search: bad cursor")
 // limits are those of one search.
 type limits struct {
 	examined int // components that are read
-	sorted   int // components that are sorted in memory; more are read in the order of rows
-	members  int // components that the rows of an order are cut down to
+	sorted   int // components that are read to be sorted in memory; more are read in the order of rows
+	members  int // components that are sorted in memory without being read, or that the rows of an order are cut down to
 	set      int // IDs of one content tree that a pattern may stand for; a pattern that stands for more is checked on each component
 	words    int // words that a pattern for the inside of words may stand for
 }

@@ -21,7 +21,7 @@ func (s *searching) sorted() error {
 	for _, ids := range candidates {
 		total += len(ids)
 	}
-	if known && total <= s.limits.sorted {
+	if known && (total <= s.limits.sorted || s.allTold(candidates)) {
 		return s.sortedInMemory(candidates)
 	}
 	if !known {
@@ -66,6 +66,16 @@ func (s *searching) listen(place int, lists []list) {
 			return
 		}
 	}
+}
+
+// allTold reports whether the lists told the coordinates of all candidates, so that none has to be read to be sorted.
+func (s *searching) allTold(candidates []set) bool {
+	for place, ids := range candidates {
+		if len(ids) > 0 && len(s.told[place]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // coordinates gives those of a candidate; a read only when no list told them.

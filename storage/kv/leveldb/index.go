@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 
 	"entrepot/storage/kv"
@@ -82,9 +81,12 @@ func startIndex(dir string, opts *Options, mustExist bool) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := &tables{Storage: stor, boundary: make(map[int64]uint64)}
+	files, err := newTables(stor, opts.CacheBytes)
+	if err != nil {
+		return nil, errors.Join(err, stor.Close())
+	}
 	db, err := leveldb.Open(files, &opt.Options{
-		BlockCacheCapacity: opts.CacheBytes,
+		BlockCacher: opt.PassthroughCacher(files.blocks),
 		// The index block of a table is decoded as a whole when it is not in the cache: small tables and few, larger blocks
 		// keep that cheap when there are more tables than the cache can serve.
 		CompactionTableSize:          1 << 20,
@@ -168,69 +170,3 @@ func (x *index) flush() error {
 }
 
 func (x *index) close() error { return errors.Join(x.db.Close(), x.files.Storage.Close()) }
-
-// tables is goleveldb's storage without journals: the commit log is the journal. It also watches the journals that goleveldb
-// believes to write, because their life tells what has become durable: a new one begins when the rows in memory are to become a
-// table, and the old one is removed when that table is synced.
-type tables struct {
-	storage.Storage
-
-	mu       sync.Mutex
-	applied  uint64           // last frame written
-	journal  int64            // the one being written; 0 before the first
-	boundary map[int64]uint64 // last frame in each journal that is not removed yet
-	durable  uint64
-}
-
-func (t *tables) setApplied(number uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.applied = number
-}
-
-func (t *tables) setDurable(number uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.durable = number
-}
-
-// Create makes a file; a journal leads nowhere.
-func (t *tables) Create(fd storage.FileDesc) (storage.Writer, error) {
-	if fd.Type != storage.TypeJournal {
-		return t.Storage.Create(fd)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.journal != 0 {
-		t.boundary[t.journal] = t.applied
-	}
-	t.journal = fd.Num
-	return nowhere{}, nil
-}
-
-// Remove removes a file.
-func (t *tables) Remove(fd storage.FileDesc) error {
-	if fd.Type != storage.TypeJournal {
-		return t.Storage.Remove(fd)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.durable = max(t.durable, t.boundary[fd.Num])
-	delete(t.boundary, fd.Num)
-	return nil
-}
-
-// List finds files; there are no journals.
-func (t *tables) List(ft storage.FileType) ([]storage.FileDesc, error) {
-	return t.Storage.List(ft &^ storage.TypeJournal)
-}
-
-// Log drops goleveldb's messages.
-func (t *tables) Log(string) {}
-
-// nowhere is a journal that keeps nothing.
-type nowhere struct{}
-
-func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (nowhere) Sync() error                 { return nil }
-func (nowhere) Close() error                { return nil }
