@@ -97,7 +97,7 @@ func (a *API) describeConnections(all map[string]description) {
 	}
 	all["DELETE "+ssl+"/truststore/{id}"] = description{tag: tagCertificates, summary: "Trust a certificate no more"}
 	all["GET v1/security/ssrf-protection"] = description{tag: tagHTTP, summary: "Read where caches must not connect to", reply: guard}
-	all["PUT v1/security/ssrf-protection"] = description{tag: tagHTTP, summary: "Set where caches must not connect to", body: taken[guardBody]("SsrfProtectionRequest")}
+	all["PUT v1/security/ssrf-protection"] = description{tag: tagHTTP, summary: "Set where caches must not connect to", body: taken[guardBody]("SsrfProtectionRequest"), reply: guard}
 	all["GET v1/http"] = description{tag: tagHTTP, summary: "Read how caches connect", reply: mapOf(anything)}
 	all["PUT v1/http"] = description{tag: tagHTTP, summary: "Set how caches connect", body: taken[httpBody]("HttpSettingsXo")}
 	all["DELETE v1/http"] = description{tag: tagHTTP, summary: "Forget how caches connect"}

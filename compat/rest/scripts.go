@@ -120,7 +120,7 @@ func (a *API) deleteScript(c *call) (any, error) {
 	return wordScript(c.Param("name"), a.Scripts.Delete(c.Context(), c.Param("name")))
 }
 
-// runScript tells that this server does not run scripts.
+// runScript tells that this server does not run scripts, but for those that it knows by name.
 func (a *API) runScript(c *call) (any, error) {
 	if err := c.mayScript("run"); err != nil {
 		return nil, err
@@ -131,6 +131,9 @@ func (a *API) runScript(c *call) (any, error) {
 	}
 	if s.Type != scripts.Groovy {
 		return scriptResult(http.StatusBadRequest, s.Name, "Language: "+s.Type+" is not allowed")
+	}
+	if run := a.wellKnownScript(s.Name); run != nil {
+		return a.runWellKnown(c, s.Name, run)
 	}
 	return scriptResult(http.StatusGone, s.Name, "This server keeps scripts and does not run them: use its REST API, or entrepot apply with a configuration file")
 }

@@ -45,13 +45,19 @@ func settingsOf(c *call, kind formats.Kind) (*settingsBody, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readSettings(format, kind, parsed, c.Method == http.MethodPut)
+}
+
+// readSettings reads and checks a body that was parsed. update is whether it replaces settings.
+func readSettings(format string, kind formats.Kind, parsed any, update bool) (*settingsBody, error) {
 	b := &settingsBody{format: format, kind: kind}
 	if err := bind(reflect.ValueOf(b).Elem(), parsed, nil); err != nil {
 		return nil, err
 	}
 	members, _ := parsed.(map[string]any) // else it did not bind
 	v := b.check()
-	if b.own, err = readSections(format, kind, members, c.Method == http.MethodPut, &v); err != nil {
+	var err error
+	if b.own, err = readSections(format, kind, members, update, &v); err != nil {
 		return nil, err
 	}
 	if len(v) > 0 {
