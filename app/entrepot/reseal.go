@@ -15,7 +15,7 @@ func (a *appliance) reseal(ctx context.Context) error {
 		what string
 		run  func(context.Context) error
 	}{
-		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.resealOAuth2}, {"SAML", a.SAML.Reseal}, {"kept settings", a.resealKept},
+		{"repositories", a.resealRepositories}, {"settings", a.resealSettings}, {"directories", a.resealDirectories}, {"OpenID Connect", a.OAuth2.Reseal}, {"SAML", a.SAML.Reseal}, {"kept settings", a.resealKept},
 		{"journal of imports", func(ctx context.Context) error { return importer.Reseal(ctx, a.store, a.sealer) }},
 	} {
 		if err := step.run(ctx); err != nil {
@@ -77,18 +77,6 @@ func (a *appliance) resealDirectories(ctx context.Context) error {
 		names[i] = s.Name
 	}
 	return a.LDAP.Reorder(ctx, access.System(), names)
-}
-
-// resealOAuth2 stores the settings of the OpenID Connect provider as they are.
-func (a *appliance) resealOAuth2(ctx context.Context) error {
-	s, err := a.OAuth2.Settings(ctx)
-	if access.KindOf(err) == access.NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return a.OAuth2.Set(ctx, access.System(), s)
 }
 
 func (a *appliance) resealKept(ctx context.Context) error {

@@ -113,7 +113,7 @@ func TestSignInsThatAreRefused(t *testing.T) {
 		{name: "no code", answer: func(a *Answer) { a.Code = "" }, want: formats.Forbidden},
 		{name: "late", other: func(w *world) { w.pass(time.Hour) }, want: formats.Invalid},
 		{name: "down", other: func(w *world) { w.with(func() { w.down = true }) }, want: formats.BadGateway},
-		{name: "settings", other: func(w *world) { w.set(t, nil) }, want: formats.Invalid},
+		{name: "settings", other: func(w *world) { w.set(t, func(s *Settings) { s.LogoutURL = "" }) }, want: formats.Invalid},
 		{name: "no settings", other: func(w *world) { must(t, w.oidc.Clear(t.Context(), access.System())) }, want: formats.NotFound},
 		{name: "code", other: func(w *world) {
 			w.answer = func(url.Values) (int, any) { return 400, map[string]string{"error": "invalid_grant"} }

@@ -95,10 +95,23 @@ func TestSettingsAreKept(t *testing.T) {
 			t.Errorf("%q, %v, want %q", got, err, tt.want)
 		}
 	}
+	epoch, err := w.oidc.Epoch(ctx)
+	must(t, err)
+	same, err := w.oidc.Settings(ctx)
+	must(t, err)
+	must(t, w.oidc.Set(ctx, admin, same))
+	if now, err := w.oidc.Epoch(ctx); err != nil || now != epoch {
+		t.Errorf("the same settings again are a change: %v", err)
+	}
+	must(t, w.oidc.Reseal(ctx))
+	if now, err := w.oidc.Epoch(ctx); err != nil || now == epoch {
+		t.Errorf("nothing is sealed anew: %v", err)
+	}
 	must(t, w.oidc.Clear(ctx, admin))
 	if _, err := w.oidc.Settings(ctx); access.KindOf(err) != access.NotFound {
 		t.Error(err)
 	}
+	must(t, w.oidc.Reseal(ctx))
 	if _, err := w.store.Get(ctx, key()); err != kv.ErrNotFound {
 		t.Error(err)
 	}

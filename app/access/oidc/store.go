@@ -79,25 +79,37 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	return *have.settings, nil
 }
 
-// Set stores settings. Without a client secret they keep the one there is, unless it is to be shown to another host, under another
+// Set stores settings, if they are others than those that are stored. Without a client secret they keep the one there is, unless it is to be shown to another host, under another
 // client id or less safely.
 func (s *Service) Set(ctx context.Context, actor access.Actor, settings Settings) error {
 	if err := settings.Validate(); err != nil {
 		return err
 	}
 	return s.write(ctx, audit.Event{Actor: actor, Action: "oauth2.update", Object: "provider"}, func(kept *Settings) (*Settings, error) {
-		if settings.ClientSecret == "" && kept != nil && kept.ClientSecret != "" {
-			if settings.TokenURL != "" && !settings.sameClient(kept) {
+		next := settings
+		if next.ClientSecret == "" && next.TokenURL != "" && kept != nil && kept.ClientSecret != "" {
+			if !next.sameClient(kept) {
 				return nil, &access.Error{Kind: access.Invalid, Fields: []access.FieldError{{
 					Field: fieldClientSecret, Message: "must be given again when " + fieldTokenURL + ", " + fieldClientID + " or useTrustStore changes",
 				}}}
 			}
-			if settings.TokenURL != "" {
-				settings.ClientSecret = kept.ClientSecret
-			}
+			next.ClientSecret = kept.ClientSecret
 		}
-		return &settings, nil
+		if kept != nil && next.equal(kept) {
+			return nil, errSame
+		}
+		return &next, nil
 	})
+}
+
+// errSame reports settings that are stored already: sessions go on.
+var errSame = errors.New("oidc: nothing changes")
+
+// equal tells whether both are the same settings.
+func (s *Settings) equal(o *Settings) bool {
+	a, err := json.Marshal(s)
+	b, other := json.Marshal(o)
+	return err == nil && other == nil && string(a) == string(b) && s.ClientSecret == o.ClientSecret
 }
 
 // sameClient tells whether a secret for the one may be used for the other.
@@ -112,6 +124,12 @@ func (s *Service) Clear(ctx context.Context, actor access.Actor) error {
 	return s.write(ctx, audit.Event{Actor: actor, Action: "oauth2.delete", Object: "provider"}, func(*Settings) (*Settings, error) { return nil, nil })
 }
 
+// Reseal stores the client secret again, sealed with the first key of the key file.
+func (s *Service) Reseal(ctx context.Context) error {
+	event := audit.Event{Actor: access.System(), Action: "oauth2.update", Object: "provider"}
+	return s.write(ctx, event, func(kept *Settings) (*Settings, error) { return kept, nil })
+}
+
 // write stores what edit makes of the settings that are kept, nil for none.
 func (s *Service) write(ctx context.Context, event audit.Event, edit func(kept *Settings) (*Settings, error)) error {
 	return s.opts.Change(ctx, event, func() ([]kv.Op, error) {
@@ -120,7 +138,10 @@ func (s *Service) write(ctx context.Context, event audit.Event, edit func(kept *
 			return nil, err
 		}
 		next, err := edit(have.settings)
-		if err != nil || next == nil && have.settings == nil {
+		if errors.Is(err, errSame) || err == nil && next == nil && have.settings == nil {
+			return nil, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 		if next == nil {
