@@ -68,11 +68,14 @@ type Entry struct {
 
 // Options of a Log; the zero value of a member means its documented default.
 type Options struct {
-	Path     string           // of the file; "" for none
-	Writable func() error     // refuses changes of the settings while the server takes none; default never
-	Present  func(v any) any  // what stands for a Before or After; default itself
-	Logger   *slog.Logger     // default discards
-	Now      func() time.Time // default time.Now
+	Path     string          // of the file; "" for none
+	Writable func() error    // refuses changes of the settings while the server takes none; default never
+	Present  func(v any) any // what stands for a Before or After; default itself
+	// Told hears of each event once it is kept, and of whether it is: also of those that happen while the log is switched off. Default
+	// nobody.
+	Told   func(ctx context.Context, e Entry, kept bool)
+	Logger *slog.Logger     // default discards
+	Now    func() time.Time // default time.Now
 }
 
 // Log keeps events. Its methods may be called from many goroutines.
@@ -153,7 +156,7 @@ func (l *Log) Set(ctx context.Context, s Settings) error {
 // Record implements Recorder.
 func (l *Log) Record(ctx context.Context, e Event) {
 	settings := l.Settings()
-	if !settings.Enabled {
+	if !settings.Enabled && l.opts.Told == nil {
 		return
 	}
 	if e.Time.IsZero() {
@@ -167,12 +170,17 @@ func (l *Log) Record(ctx context.Context, e Event) {
 		}
 	}
 	entry.Before, entry.After = l.present(e.Before), l.present(e.After)
-	line, err := entry.encode()
-	if err == nil {
-		err = l.keep(context.WithoutCancel(ctx), entry.ID, line, settings)
+	if settings.Enabled {
+		line, err := entry.encode()
+		if err == nil {
+			err = l.keep(context.WithoutCancel(ctx), entry.ID, line, settings)
+		}
+		if err != nil {
+			l.opts.Logger.ErrorContext(ctx, "change was not recorded", "action", e.Action, "object", e.Object, "user", e.Actor.UserID, "error", err)
+		}
 	}
-	if err != nil {
-		l.opts.Logger.ErrorContext(ctx, "change was not recorded", "action", e.Action, "object", e.Object, "user", e.Actor.UserID, "error", err)
+	if l.opts.Told != nil {
+		l.opts.Told(ctx, entry, settings.Enabled)
 	}
 }
 

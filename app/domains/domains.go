@@ -34,6 +34,7 @@ import (
 	"entrepot/app/tasks"
 	"entrepot/app/trust"
 	"entrepot/app/upkeep"
+	"entrepot/app/webhooks"
 	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 )
@@ -50,7 +51,8 @@ type Options struct {
 	Audit    audit.Options
 	Mail     mail.Options
 	Upkeep   upkeep.Options
-	Tasks    tasks.Options     // Types are added to those of upkeep
+	Tasks    tasks.Options // Types are added to those of upkeep
+	Webhooks webhooks.Options
 	Outbound outbound.Settings // in force while nothing is set
 
 	BaseURL        string // of the server for what is written outside of a request, in the place of what administrators set
@@ -76,6 +78,7 @@ type Domains struct {
 	Trust    *trust.Store
 	Outbound *outbound.Service
 	Settings *settings.Settings
+	Webhooks *webhooks.Service // nothing is sent before its Run
 	Search   *search.Index
 	Cleanup  *cleanup.Service
 	Tasks    *tasks.Service // nothing runs before its Serve
@@ -97,7 +100,7 @@ func Open(ctx context.Context, o Options) (_ *Domains, err error) {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	for _, open := range []func(context.Context) error{d.openContent, d.openOutbound, d.openAccess, d.openSettings, d.openUpkeep} {
+	for _, open := range []func(context.Context) error{d.openContent, d.openOutbound, d.openAccess, d.openSettings, d.openWebhooks, d.openUpkeep} {
 		if err := open(ctx); err != nil {
 			return nil, err
 		}
@@ -110,10 +113,16 @@ func (d *Domains) openContent(ctx context.Context) (err error) {
 	o := d.opts
 	o.Audit.Present, o.Audit.Logger, o.Audit.Now = resource.Shown, o.Log, o.Now
 	o.Audit.Writable = func() error { return d.Engine.Writable() } // which is opened later
+	o.Audit.Told = func(ctx context.Context, e audit.Entry, kept bool) {
+		if d.Webhooks != nil { // opened later too
+			d.Webhooks.Told(ctx, e, kept)
+		}
+	}
 	if d.Audit, err = audit.Open(ctx, o.Store, o.Audit); err != nil {
 		return err
 	}
 	o.Catalog.Logger, o.Catalog.Now = o.Log, o.Now
+	o.Catalog.Actor = func(ctx context.Context) string { return webhooks.Initiator(audit.ActorOf(ctx)) }
 	d.Catalog = catalog.New(o.Store, &o.Catalog)
 	policies, err := cleanup.Open(ctx, o.Store)
 	if err != nil {
@@ -201,10 +210,27 @@ func (d *Domains) active(realm string) func(context.Context) (bool, error) {
 func (d *Domains) openSettings(ctx context.Context) (err error) {
 	d.Settings, err = settings.Open(ctx, d.opts.Store, settings.Options{
 		Sealer: d.opts.Sealer, Writable: d.Engine.Writable, Audit: d.Audit, Changed: d.settingsChanged,
+		Edited: func(ctx context.Context) error {
+			if d.Webhooks == nil { // opened later
+				return nil
+			}
+			return d.Webhooks.Refresh(ctx)
+		},
+		Report: func(id string) string { return d.Webhooks.Describe(id) },
 	})
 	if err == nil {
 		d.recordDownloads(d.Settings.Effect())
 	}
+	return err
+}
+
+// openWebhooks opens what tells other servers of changes.
+func (d *Domains) openWebhooks(ctx context.Context) (err error) {
+	o := d.opts.Webhooks
+	o.Capabilities, o.Repositories, o.Content, o.NodeID = d.Settings.Capabilities, d.Engine.List, d.Engine.ContentOf, d.Node.ID
+	o.Writable, o.Proxy, o.Dial, o.Roots = d.Engine.Writable, d.Outbound.Proxy, d.Outbound.Dial, d.Trust.Roots
+	o.UserAgent, o.Log, o.Now = d.opts.UserAgent, d.opts.Log, d.opts.Now
+	d.Webhooks, err = webhooks.Open(ctx, d.opts.Store, o)
 	return err
 }
 

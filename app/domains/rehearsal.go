@@ -11,6 +11,7 @@ import (
 	"entrepot/app/repository"
 	"entrepot/app/tasks"
 	"entrepot/app/upkeep"
+	"entrepot/app/webhooks"
 	"entrepot/storage/blob"
 	blobmemory "entrepot/storage/blob/memory"
 	"entrepot/storage/catalog"
@@ -30,6 +31,7 @@ func (d *Domains) Rehearsal(ctx context.Context) (*Rehearsal, error) {
 	}
 	o.Access = access.Options{Formats: d.opts.Access.Formats, Selectors: d.opts.Access.Selectors, Passwords: &password.Options{Cost: password.Cost{Memory: 8, Passes: 1, Threads: 1}}}
 	o.Upkeep = upkeep.Options{Checkpoint: func(context.Context) error { return nil }}
+	o.Webhooks = webhooks.Options{}
 	o.Tasks = tasks.Options{Types: d.opts.Tasks.Types, Needless: d.opts.Tasks.Needless}
 	try, err := Open(ctx, o)
 	if err != nil {

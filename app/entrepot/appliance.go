@@ -18,7 +18,9 @@ import (
 	"entrepot/app/seal"
 	"entrepot/app/tasks"
 	"entrepot/app/upkeep"
+	"entrepot/app/webhooks"
 	"entrepot/compat/names"
+	"entrepot/compat/rest"
 	"entrepot/formats"
 	"entrepot/formats/maven2"
 	"entrepot/formats/raw"
@@ -103,9 +105,13 @@ func (a *appliance) options(stores *adopt.Stores) domains.Options {
 			InitialPassword: os.Getenv("ENTREPOT_ADMIN_PASSWORD"), NewAdminPassword: a.writeAdminPassword, AdminPasswordChanged: a.removeFirstPassword,
 			NoAnonymous: !a.cfg.Anonymous,
 		},
-		Audit:    audit.Options{Path: a.path(auditFile)},
-		Upkeep:   upkeep.Options{Checkpoint: a.records.Checkpoint, Collected: a.figures.count},
-		Tasks:    tasks.Options{Needless: names.Needless, Ended: a.figures.ended},
+		Audit:  audit.Options{Path: a.path(auditFile)},
+		Upkeep: upkeep.Options{Checkpoint: a.records.Checkpoint, Collected: a.figures.count},
+		Tasks:  tasks.Options{Needless: names.Needless, Ended: a.figures.ended},
+		Webhooks: webhooks.Options{
+			KindName: func(kind string) string { return names.Type(formats.Kind(kind)) }, AssetID: rest.AssetID, ComponentID: rest.ComponentID,
+			Counted: a.figures.attempted,
+		},
 		Outbound: proxyDefaults(a.cfg.Proxy), BaseURL: a.cfg.BaseURL, Repositories: !a.cfg.SkipDefaultRepositories, ScriptCreation: a.cfg.ScriptCreation,
 		UserAgent: fmt.Sprintf("Nexus/%s (%s; %s; %s)", claim.Version, claim.Edition, runtime.GOOS, runtime.GOARCH),
 	}

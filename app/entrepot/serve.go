@@ -69,6 +69,7 @@ func (c *serveCmd) Run(env *environment) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 	defer a.followChanges(env.ctx)()
 	defer a.runTasks(env.ctx)()
+	defer a.runWebhooks(env.ctx)()
 	tracing, err := telemetry.NewTracing(env.ctx, cfg.Tracing.Endpoint, version)
 	if err != nil {
 		return err

@@ -8,8 +8,9 @@ import (
 	"entrepot/app/tasks"
 )
 
-// figures count what tasks did.
+// figures count what tasks and webhooks did.
 type figures struct {
+	hooks            *prometheus.CounterVec
 	runs             *prometheus.CounterVec
 	seconds          *prometheus.CounterVec
 	collected, freed prometheus.Counter
@@ -17,6 +18,10 @@ type figures struct {
 
 func newFigures() figures {
 	return figures{
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "entrepot_webhook_attempts_total",
+			Help: "Attempts to deliver webhooks by capability and result: delivered, failed (it is tried again), dead (given up).",
+		}, []string{"capability", "result"}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "entrepot_task_runs_total", Help: "Runs of tasks that ended, by type and result.",
 		}, []string{"type", "result"}),
@@ -33,7 +38,7 @@ func newFigures() figures {
 }
 
 func (f figures) register(r prometheus.Registerer) {
-	r.MustRegister(f.runs, f.seconds, f.collected, f.freed)
+	r.MustRegister(f.hooks, f.runs, f.seconds, f.collected, f.freed)
 }
 
 // count hears of blobs that were removed.
@@ -48,6 +53,11 @@ func (f figures) ended(typeID string, o tasks.Outcome) {
 	f.seconds.WithLabelValues(typeID).Add(o.Duration.Seconds())
 }
 
+// attempted hears of attempts to deliver webhooks.
+func (f figures) attempted(capability, result string) {
+	f.hooks.WithLabelValues(capability, result).Inc()
+}
+
 // runTasks runs tasks at their times until what it returns is called.
 func (a *appliance) runTasks(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -55,6 +65,20 @@ func (a *appliance) runTasks(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(done)
 		a.Tasks.Serve(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// runWebhooks sends webhooks until what it returns is called.
+func (a *appliance) runWebhooks(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Webhooks.Run(ctx)
 	}()
 	return func() {
 		cancel()

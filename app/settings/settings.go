@@ -88,6 +88,10 @@ type Options struct {
 	Audit    audit.Recorder // is told about changes; default nobody
 	// Changed is told after each change what was in force before it and what is now; default nothing.
 	Changed func(ctx context.Context, before, now Effect) error
+	// Edited is called after each change of a capability, whatever it comes to; default nothing.
+	Edited func(ctx context.Context) error
+	// Report tells how a capability that is in force does, in words; "" when there is nothing to tell. Default nothing.
+	Report func(id string) string
 }
 
 // Settings are the settings of a server. All methods may be called from many goroutines.
@@ -106,11 +110,20 @@ func Open(ctx context.Context, store *kv.Store, opts Options) (*Settings, error)
 	if opts.Changed == nil {
 		opts.Changed = func(context.Context, Effect, Effect) error { return nil }
 	}
+	if opts.Edited == nil {
+		opts.Edited = func(context.Context) error { return nil }
+	}
+	if opts.Report == nil {
+		opts.Report = func(string) string { return "" }
+	}
 	s := &Settings{store: store, opts: opts}
 	effect, err := s.sum(ctx)
 	s.effect.Store(&effect)
 	return s, err
 }
+
+// Report tells how a capability does, in words; "" when there is nothing to tell.
+func (s *Settings) Report(id string) string { return s.opts.Report(id) }
 
 // Effect gives what is in force.
 func (s *Settings) Effect() Effect { return *s.effect.Load() }
@@ -304,10 +317,10 @@ func (s *Settings) change(ctx context.Context, make func() error) error {
 		return err
 	}
 	before := *s.effect.Swap(&now)
-	if before == now {
-		return nil
+	if before != now {
+		err = s.opts.Changed(ctx, before, now)
 	}
-	return s.opts.Changed(ctx, before, now)
+	return errors.Join(err, s.opts.Edited(ctx))
 }
 
 func key(id string) kv.Key { return kv.Key{Partition: partition, Sort: id} }

@@ -22,6 +22,10 @@ const (
 	TypeLegacyURLs = "LegacyUrlCapability"
 	// TypeStorage has the hours between two downloads of an asset that are recorded in its property "lastDownloadedInterval".
 	TypeStorage = "StorageSettings"
+	// TypeGlobalHook and TypeRepositoryHook have a "url" that is told of events called "names", signed with a "secret"; the latter those of a
+	// "repository", "*" for all.
+	TypeGlobalHook     = "webhook.global"
+	TypeRepositoryHook = "webhook.repository"
 )
 
 // Kind is how a field of a capability is entered.
@@ -71,7 +75,6 @@ func TypeOf(id string) (Type, bool) {
 }
 
 const (
-	idleHooks   = "This server does not send webhooks yet"
 	idleUI      = "The pages of this server do not look at it"
 	idleService = "The service that it belongs to is not part of this server"
 )
@@ -97,8 +100,8 @@ var types = []Type{
 		},
 	}},
 	{
-		ID: "webhook.repository", Name: "Webhook: Repository", Category: "Webhook",
-		About: "Tells another server of changes in a repository.", Many: true, Idle: idleHooks,
+		ID: TypeRepositoryHook, Name: "Webhook: Repository", Category: "Webhook",
+		About: "Tells another server of changes in a repository.", Many: true,
 		Fields: append([]Field{
 			{ID: "repository", Label: "Repository", Help: "The repository whose changes are told", Kind: Choice, Required: true, Choices: "coreui_Repository.readReferences"},
 			several("Event Types", "asset", "component"),
@@ -108,7 +111,7 @@ var types = []Type{
 	}},
 	{ID: "node.identity", Name: "Node: Identity", Category: "Core", About: "Tells one server from another."},
 	{ID: "scheduling.scheduler", Name: "Scheduler", Category: "Scheduling", About: "Runs tasks."},
-	{ID: "webhook.global", Name: "Webhook: Global", Category: "Webhook", About: "Tells another server of events.", Many: true, Idle: idleHooks,
+	{ID: TypeGlobalHook, Name: "Webhook: Global", Category: "Webhook", About: "Tells another server of events.", Many: true,
 		Fields: append([]Field{several("Event Types", "audit", "repository")}, hookFields...)},
 	{
 		ID: "customs3regions", Name: "Custom S3 Regions", Category: "Core",

@@ -26,20 +26,20 @@ type capability struct {
 }
 
 // show words a capability. A secret that is set shows as the placeholder; one without effect says why.
-func show(c settings.Capability) capability {
-	t, known := settings.TypeOf(c.Type)
+func (c *Calls) show(one settings.Capability) capability {
+	t, known := settings.TypeOf(one.Type)
 	if !known {
-		t = settings.Type{Name: c.Type, Category: "Unknown"}
+		t = settings.Type{Name: one.Type, Category: "Unknown"}
 	}
-	active, why := settings.Standing(c)
+	active, why := settings.Standing(one)
 	out := capability{
-		ID: c.ID, Type: c.Type, Enabled: c.Enabled, Notes: c.Notes, Properties: maps.Clone(c.Properties), Active: active,
+		ID: one.ID, Type: one.Type, Enabled: one.Enabled, Notes: one.Notes, Properties: maps.Clone(one.Properties), Active: active,
 		State: "disabled", StateText: "Disabled", TypeName: t.Name, Tags: map[string]string{"Category": t.Category},
 	}
 	if out.Properties == nil {
 		out.Properties = make(map[string]string)
 	}
-	for id, secret := range c.Secrets {
+	for id, secret := range one.Secrets {
 		if secret != "" {
 			out.Properties[id] = hidden
 		}
@@ -47,7 +47,10 @@ func show(c settings.Capability) capability {
 	switch {
 	case active:
 		out.State, out.StateText = "active", "Active"
-	case c.Enabled && known:
+		if report := c.Settings.Report(one.ID); report != "" {
+			out.StateText += ". " + report
+		}
+	case one.Enabled && known:
 		out.State, out.StateText = "passive", "Passive. "+why
 	case why != "":
 		out.StateText = "Disabled. " + why
@@ -81,7 +84,7 @@ func (c *Calls) readCapabilities(q *request) (any, error) {
 	}
 	out := []capability{}
 	for _, one := range all {
-		out = append(out, show(one))
+		out = append(out, c.show(one))
 	}
 	return out, nil
 }
@@ -151,7 +154,7 @@ func (c *Calls) createCapability(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return show(made), nil
+	return c.show(made), nil
 }
 
 func (c *Calls) updateCapability(q *request) (any, error) {
@@ -163,7 +166,7 @@ func (c *Calls) updateCapability(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return show(changed), nil
+	return c.show(changed), nil
 }
 
 // updateCapabilityNotes changes nothing but the notes.
@@ -192,7 +195,7 @@ func (c *Calls) editCapability(q *request, id string, edit func(*settings.Capabi
 	if one, err = c.Settings.Update(q.Context(), one); err != nil {
 		return nil, err
 	}
-	return show(one), nil
+	return c.show(one), nil
 }
 
 func (c *Calls) removeCapability(q *request) (any, error) {

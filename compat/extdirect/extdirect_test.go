@@ -201,9 +201,9 @@ var otherCalls = []callTest{
 	{name: "capability_Capability.create", data: `[{"typeId":"nope"}]`, want: `"typeId":"Capabilities of type nope are not known here"`},
 	{
 		name: "capability_Capability.create", data: `[{"typeId":"webhook.global","enabled":true,"properties":{"names":"audit","url":"https://hook.example","secret":"geheim"}}]`,
-		want: `"secret":"#~NXRM~PLACEHOLDER~PASSWORD~#","url":"https://hook.example"},"active":false`,
+		want: `"secret":"#~NXRM~PLACEHOLDER~PASSWORD~#","url":"https://hook.example"},"active":true`,
 	},
-	{name: "capability_Capability.read", want: `"stateDescription":"Passive. This server does not send webhooks yet"`},
+	{name: "capability_Capability.read", want: `"stateDescription":"Active"`},
 	{name: "capability_Capability.read", want: `"state":"disabled","stateDescription":"Disabled. Capabilities of type something.else are not known here"`},
 	{name: "capability_Capability.disable", data: `["7"]`, want: `"id":"7","typeId":"something.else","enabled":false`},
 	{name: "capability_Capability.enable", data: `["nope"]`, want: `There is no capability nope`},

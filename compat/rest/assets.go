@@ -47,8 +47,27 @@ func reference(kind numbered, at repository.Locator) string {
 	if at.Holder != "" && at.Holder != at.Repository {
 		text += ":" + at.Holder
 	}
-	text += ":" + strconv.FormatUint(at.ID*uint64(numberKinds)+uint64(kind), 16)
+	text += ":" + ownNumber(kind, at.ID)
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+// AssetID gives the id under which clients name an asset that a repository has itself, and what it says beside the repository.
+func AssetID(repository string, number uint64) (own, id string) {
+	return idOf(assetNumber, repository, number)
+}
+
+// ComponentID is AssetID of a component.
+func ComponentID(repository string, number uint64) (own, id string) {
+	return idOf(componentNumber, repository, number)
+}
+
+func idOf(kind numbered, name string, number uint64) (own, id string) {
+	return ownNumber(kind, number), reference(kind, repository.Locator{Repository: name, ID: number})
+}
+
+// ownNumber tells assets from components.
+func ownNumber(kind numbered, number uint64) string {
+	return strconv.FormatUint(number*uint64(numberKinds)+uint64(kind), 16)
 }
 
 // parseReference reads an id. One that says no repository or no number cannot be processed; one that is no id at all is not found; one

@@ -80,7 +80,7 @@ func TestCapabilities(t *testing.T) {
 	r.play(t, []exchange{
 		{admin, "GET", "v1/capabilities", "", 200, []string{"[ ]"}},
 		{"", "GET", "v1/capabilities", "", 403, nil},
-		{admin, "GET", "v1/capabilities/types", "", 200, []string{`"id" : "baseurl"`, `"type" : "url"`, "does not send webhooks yet"}},
+		{admin, "GET", "v1/capabilities/types", "", 200, []string{`"id" : "baseurl"`, `"type" : "url"`, "Tells another server of events."}},
 		{admin, "POST", "v1/capabilities", `{"enabled":true}`, 400, []string{`"PARAMETER type"`}},
 		{admin, "POST", "v1/capabilities", `{"type":"nope"}`, 400, []string{"are not known here"}},
 		{admin, "POST", "v1/capabilities", `{"type":"OutreachManagementCapability","enabled":true,"notes":"n","properties":{"alwaysRemote":"false"}}`, 200, []string{

@@ -57,12 +57,13 @@ var (
 
 // Options tune a Catalog; zero members mean the documented default.
 type Options struct {
-	DownloadInterval time.Duration    // an asset's last download is written at most once in so long; default DefaultDownloadInterval
-	FlushInterval    time.Duration    // how long downloads wait in memory before they are written; default 30 s
-	FeedRetention    time.Duration    // how long entries of the change feed are kept; default 7 days
-	CacheBytes       int64            // memory for hot assets; default 16 MiB, negative for none
-	Now              func() time.Time // default time.Now
-	Logger           *slog.Logger     // for what goes wrong in the background; default discards
+	DownloadInterval time.Duration                    // an asset's last download is written at most once in so long; default DefaultDownloadInterval
+	FlushInterval    time.Duration                    // how long downloads wait in memory before they are written; default 30 s
+	FeedRetention    time.Duration                    // how long entries of the change feed are kept; default 7 days
+	CacheBytes       int64                            // memory for hot assets; default 16 MiB, negative for none
+	Now              func() time.Time                 // default time.Now
+	Actor            func(ctx context.Context) string // who makes a change, for the change feed where no uploader says it; default nobody
+	Logger           *slog.Logger                     // for what goes wrong in the background; default discards
 }
 
 // DefaultDownloadInterval is how often an asset's last download is written at most.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -60,12 +61,72 @@ func feedSort(sequence uint64) string {
 	return string(binary.BigEndian.AppendUint64(nil, sequence))
 }
 
-func encodeChange(kind ChangeKind, path string) []byte {
+// Details of a feed entry stand behind its path and a NUL, which no path has.
+const (
+	detailCreated   = 1 << iota // the path did not exist before
+	detailComponent             // a component changed with the asset
+)
+
+var componentLetters = map[ComponentChange]byte{ComponentCreated: 'c', ComponentUpdated: 'u', ComponentDeleted: 'd'}
+
+// encode gives the value of a feed entry.
+func (c *Change) encode() []byte {
 	letter := byte('p')
-	if kind == ChangeDelete {
+	if c.Kind == ChangeDelete {
 		letter = 'd'
 	}
-	return append([]byte{recordFormat, letter}, path...)
+	b := append(append([]byte{recordFormat, letter}, c.Path...), 0)
+	b = binary.AppendUvarint(b, c.Asset)
+	var flags byte
+	if c.Created {
+		flags |= detailCreated
+	}
+	if c.Component != nil {
+		flags |= detailComponent
+	}
+	b = append(b, flags)
+	b = append(binary.AppendUvarint(b, uint64(len(c.Actor))), c.Actor...)
+	if c.Component != nil {
+		b = binary.AppendUvarint(append(b, componentLetters[c.Component.Change]), c.Component.ID)
+		b = append(b, coordString(&c.Component.Coordinates)...)
+	}
+	return b
+}
+
+// decodeDetails reverses what encode wrote behind the path.
+func (c *Change) decodeDetails(b []byte) error {
+	id, n := binary.Uvarint(b)
+	if n <= 0 || len(b) <= n {
+		return errRecord
+	}
+	flags, b := b[n], b[n+1:]
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return errRecord
+	}
+	c.Asset, c.Created, c.Actor = id, flags&detailCreated != 0, string(b[n:n+int(size)])
+	if b = b[n+int(size):]; flags&detailComponent == 0 {
+		return nil
+	}
+	if len(b) == 0 {
+		return errRecord
+	}
+	component := &ChangedComponent{}
+	for kind, letter := range componentLetters {
+		if letter == b[0] {
+			component.Change = kind
+		}
+	}
+	component.ID, n = binary.Uvarint(b[1:])
+	if n <= 0 || component.Change == "" {
+		return errRecord
+	}
+	var ok bool
+	if component.Coordinates, ok = parseCoordinates(string(b[1+n:])); !ok {
+		return errRecord
+	}
+	c.Component = component
+	return nil
 }
 
 func changeOfRow(e *kv.Entry) (Change, error) {
@@ -76,12 +137,19 @@ func changeOfRow(e *kv.Entry) (Change, error) {
 	if e.Value[1] == 'd' {
 		kind = ChangeDelete
 	}
-	return Change{
+	path, details, detailed := bytes.Cut(e.Value[2:], []byte{0})
+	c := Change{
 		Sequence: hex.EncodeToString([]byte(e.Sort)),
 		Time:     time.Unix(0, int64(binary.BigEndian.Uint64([]byte(e.Sort)))).UTC(),
 		Kind:     kind,
-		Path:     string(e.Value[2:]),
-	}, nil
+		Path:     string(path),
+	}
+	if detailed {
+		if err := c.decodeDetails(details); err != nil {
+			return Change{}, fmt.Errorf("change %x: %w", e.Sort, err)
+		}
+	}
+	return c, nil
 }
 
 // Changes delivers the changes behind a sequence in order; "" means from the oldest that is kept. It ends at the newest change

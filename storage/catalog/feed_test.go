@@ -1,13 +1,17 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"entrepot/storage/kv"
 	"entrepot/storage/kv/memory"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestChangesGoOnBehindASequence(t *testing.T) {
@@ -111,4 +115,61 @@ func TestTrimFeeds(t *testing.T) {
 		t.Errorf("%+v", rest)
 	}
 	mustCheck(t, c)
+}
+
+// TestChangesSayWhatBecameOfAssetsAndComponents goes through the life of a component.
+func TestChangesSayWhatBecameOfAssetsAndComponents(t *testing.T) {
+	c := newCatalog(t, &Options{Actor: func(context.Context) string { return "jane" }})
+	tree := c.Content("maven")
+	at := Coordinates{Group: "g", Name: "a", Version: "1"}
+	one, two := testAsset("/1", 1), testAsset("/2", 2)
+	one.Component, two.Component = &at, &at
+	one.Uploader, one.UploaderIP, two.Uploader = "ann", "192.0.2.1", ""
+	put(t, tree, one, PutOptions{})
+	put(t, tree, two, PutOptions{ComponentAttributes: map[string]string{"packaging": "jar"}})
+	again := *one
+	again.Blob.Hash[0]++
+	again.BlobCreated = again.BlobCreated.Add(time.Hour)
+	put(t, tree, &again, PutOptions{})
+	for _, path := range []string{"/1", "/2"} {
+		if err := tree.Delete(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, change := range collect(t, tree.Changes(t.Context(), "")) {
+		text := fmt.Sprintf("%s %s asset=%t created=%t by %s", change.Kind, change.Path, change.Asset == one.ID || change.Asset == two.ID, change.Created, change.Actor)
+		if p := change.Component; p != nil {
+			text += fmt.Sprintf(" component=%t %s %s", p.ID > 0, p.Change, coordString(&p.Coordinates))
+		}
+		got = append(got, strings.ReplaceAll(text, "\x00", ":"))
+	}
+	want := []string{
+		"put /1 asset=true created=true by ann/192.0.2.1 component=true created g:a:1",
+		"put /2 asset=true created=true by jane component=true updated g:a:1",
+		"put /1 asset=true created=false by ann/192.0.2.1",
+		"delete /1 asset=true created=false by jane",
+		"delete /2 asset=true created=false by jane component=true deleted g:a:1",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// FuzzChange reads rows of the feed as they may be after damage, and as an earlier version wrote them.
+func FuzzChange(f *testing.F) {
+	whole := Change{Path: "/a", Asset: 7, Created: true, Actor: "ann", Component: &ChangedComponent{Coordinates{"g", "a", "1"}, 9, ComponentDeleted}}
+	f.Add(whole.encode())
+	f.Add([]byte("\x01p/a"))
+	f.Add([]byte("\x01d/a\x00\xff\xff"))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		c, err := changeOfRow(&kv.Entry{Sort: "12345678", Value: value})
+		if err != nil {
+			return
+		}
+		back, err := changeOfRow(&kv.Entry{Sort: "12345678", Value: c.encode()})
+		if d := cmp.Diff(c, back); err != nil || d != "" {
+			t.Errorf("%v %s", err, d)
+		}
+	})
 }

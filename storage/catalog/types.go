@@ -107,11 +107,32 @@ type Match struct {
 
 // Change is one entry of a repository's change feed.
 type Change struct {
-	Sequence string // sorts in the order of changes of one repository
-	Time     time.Time
-	Kind     ChangeKind
-	Path     string
+	Sequence  string // sorts in the order of changes of one repository
+	Time      time.Time
+	Kind      ChangeKind
+	Path      string
+	Asset     uint64            // number of the asset; 0 in entries that an earlier version wrote, which have nothing of what follows
+	Created   bool              // the path did not exist before
+	Actor     string            // who made the change: the uploader with the address, else what Options.Actor said
+	Component *ChangedComponent // nil when no component changed with the asset
 }
+
+// ChangedComponent is what a change of an asset did to its component.
+type ChangedComponent struct {
+	Coordinates
+	ID     uint64
+	Change ComponentChange
+}
+
+// ComponentChange says what happened to a component.
+type ComponentChange string
+
+// What happens to components: one comes with its first asset and goes with the last.
+const (
+	ComponentCreated ComponentChange = "created"
+	ComponentUpdated ComponentChange = "updated"
+	ComponentDeleted ComponentChange = "deleted"
+)
 
 // ChangeKind says what happened to a path.
 type ChangeKind string

@@ -214,19 +214,21 @@ type write struct {
 	now  time.Time
 	ops  []kv.Op
 
-	stale     []string    // documents that tell of what is removed
-	fresh     bool        // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
-	whole     bool        // a deferred asset becomes whole
-	sameBytes bool        // only digests are added, or the place of the blob changes
-	forget    bool        // a deletion leaves no note
-	sequence  uint64      // of the attempt: its feed entry, and the number of what it creates
-	creating  *sync.Mutex // held by an attempt that makes a component
+	stale     []string          // documents that tell of what is removed
+	fresh     bool              // nothing of the asset is believed to be there yet; an attempt that finds something is followed by one that reads
+	whole     bool              // a deferred asset becomes whole
+	sameBytes bool              // only digests are added, or the place of the blob changes
+	forget    bool              // a deletion leaves no note
+	sequence  uint64            // of the attempt: its feed entry, and the number of what it creates
+	component *ChangedComponent // by the attempt
+	creating  *sync.Mutex       // held by an attempt that makes a component
 }
 
 func (w *write) add(op kv.Op) { w.ops = append(w.ops, op) }
 
 func (w *write) commit() error {
 	defer w.unlockComponent()
+	w.component = nil
 	if err := w.registryOp(); err != nil {
 		return err
 	}

@@ -183,12 +183,26 @@ func (w *write) usageOp() {
 }
 
 func (w *write) feedOp() {
-	kind := ChangePut
-	if w.new == nil {
-		kind = ChangeDelete
+	change := Change{
+		Kind: ChangePut, Path: w.path(), Asset: w.present().ID, Created: w.old == nil, Component: w.component, Actor: w.actor(),
 	}
-	key := kv.Key{Partition: w.t.parts.feed, Sort: feedSort(w.sequence)}
-	w.add(kv.PutNew(key, encodeChange(kind, w.path())))
+	if w.new == nil {
+		change.Kind = ChangeDelete
+	}
+	w.add(kv.PutNew(kv.Key{Partition: w.t.parts.feed, Sort: feedSort(w.sequence)}, change.encode()))
+}
+
+// actor names who makes the change.
+func (w *write) actor() string {
+	switch {
+	case w.new != nil && w.new.Uploader != "" && w.new.UploaderIP != "":
+		return w.new.Uploader + "/" + w.new.UploaderIP
+	case w.new != nil && w.new.Uploader != "":
+		return w.new.Uploader
+	case w.t.catalog.opts.Actor != nil:
+		return w.t.catalog.opts.Actor(w.ctx)
+	}
+	return ""
 }
 
 // componentOps moves the asset from one component to another, or brings the attributes of its component up to date.
@@ -268,6 +282,7 @@ func (w *write) makeComponent(at *Coordinates, key kv.Key) error {
 		Created: storedTime(orDefault(w.opts.ComponentCreated, w.now)), Updated: storedTime(orDefault(w.opts.ComponentUpdated, w.now)),
 		Attributes: w.opts.ComponentAttributes, ID: w.sequence,
 	}
+	w.component = &ChangedComponent{*at, c.ID, ComponentCreated}
 	record := encodeComponent(c)
 	w.add(kv.PutNew(key, record))
 	w.add(kv.PutNew(kv.Key{Partition: w.t.parts.ids, Sort: numberSort(componentLetter, c.ID)}, []byte(coordString(at))))
@@ -294,6 +309,7 @@ func (w *write) mergeComponent(e *kv.Entry, key kv.Key) error {
 		return nil
 	}
 	c.Kind, c.Attributes, c.Created, c.Updated = kind, merged, created, updated
+	w.component = &ChangedComponent{c.Coordinates, c.ID, ComponentUpdated}
 	record := encodeComponent(c)
 	w.add(kv.PutIf(key, record, e.Version))
 	return checkRecord(record)
@@ -330,6 +346,9 @@ func (w *write) leaveComponent(at *Coordinates) error {
 	w.add(kv.DeleteIf(kv.Key{Partition: w.t.parts.components, Sort: sort}, e.Version))
 	w.add(kv.Delete(kv.Key{Partition: w.t.parts.ids, Sort: numberSort(componentLetter, c.ID)}))
 	w.add(kv.Add(w.t.usageKey(usageComponent), -1))
+	if w.component == nil {
+		w.component = &ChangedComponent{*at, c.ID, ComponentDeleted}
+	}
 	return nil
 }
 
