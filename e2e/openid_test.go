@@ -3,11 +3,14 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -347,6 +350,44 @@ func TestOpenIDMachines(t *testing.T) {
 	s.wantBearer("another audience", token, 401)
 	s.json(http.MethodPut, oauth2API, p.settings(map[string]any{"exactMatchClaims": map[string]string{"client_id": "ci"}}))
 	s.wantBearer("the client that has to be", token, 200)
+}
+
+// TestOpenIDConnection asks a provider over TLS, with a certificate that nobody signed, and from behind the guard.
+func TestOpenIDConnection(t *testing.T) {
+	t.Parallel()
+	s, p := startWithOpenID(t)
+	token := p.machineToken()
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp, err := http.Get(p.url(r.URL.Path))
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(w, resp.Body)
+	}))
+	defer secure.Close()
+	set := func(more map[string]any) {
+		t.Helper()
+		more["idpJwksUrl"] = secure.URL + "/jwks"
+		s.json(http.MethodPut, oauth2API, p.settings(more))
+	}
+	set(map[string]any{})
+	s.wantBearer("a certificate that nobody trusts", token, 503)
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	if status, text := s.do(http.MethodPost, "/service/rest/v1/security/ssl/truststore", bytes.NewReader(certificate), "Content-Type", "text/plain"); status != http.StatusCreated {
+		t.Fatal(status, text)
+	}
+	set(map[string]any{"emailClaim": ""})
+	s.wantBearer("a certificate of the trust store, which is not used", token, 503)
+	set(map[string]any{"useTrustStore": true})
+	s.wantBearer("a certificate of the trust store", token, 200)
+	s.json(http.MethodPut, "/service/rest/v1/security/ssrf-protection", `{"enabled":true,"allowedIPs":[],"allowedDomains":[]}`)
+	set(map[string]any{"useTrustStore": true, "emailClaim": ""})
+	s.wantBearer("the guard", token, 503)
+	s.json(http.MethodPut, "/service/rest/v1/security/ssrf-protection", `{"enabled":true,"allowedIPs":["127.0.0.1"],"allowedDomains":[]}`)
+	set(map[string]any{"useTrustStore": true})
+	s.wantBearer("the guard with an exception", token, 200)
 }
 
 func cutToken(t *testing.T, token string) (header, body, signature string) {
