@@ -134,16 +134,12 @@ func newServer(a *appliance, logs *telemetry.Logs, tracing *telemetry.Tracing) (
 	if err != nil {
 		return nil, err
 	}
-	calls := extdirect.New(extdirect.Options{
-		Engine: a.Engine, Access: a.Access, Mail: a.Mail, Settings: a.Settings, Outbound: a.Outbound, Trust: a.Trust, Tasks: a.Tasks, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition,
-	})
+	calls := extdirect.New(extdirect.Options{Domains: a.Domains, Version: cfg.Claim.Version, Edition: cfg.Claim.Edition})
 	if err := calls.Mount(s, pages.Face(), pages.Authenticator()); err != nil {
 		return nil, err
 	}
 	api := rest.New(rest.Options{
-		Engine: a.Engine, Access: a.Access, LDAP: a.LDAP, OAuth2: a.OAuth2, SAML: a.SAML, Scripts: a.Scripts, Mail: a.Mail, Node: a.Node, Search: a.Search, Trees: a.Catalog,
-		Trust: a.Trust, Outbound: a.Outbound, Settings: a.Settings, Diagnostics: checks, Reseal: a.reseal,
-		Cleanup: a.Cleanup, Tasks: a.Tasks,
+		Domains: a.Domains, Diagnostics: checks, Reseal: a.reseal,
 		Pages: pages.Face(), Version: cfg.Claim.Version, Edition: cfg.Claim.Edition, Health: a.records.Health, Log: logs.Logger,
 		Level: logs.Level, FirstLevel: logs.Level.Level(),
 	})

@@ -21,13 +21,9 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/permission"
-	"entrepot/app/mail"
-	"entrepot/app/outbound"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
 	"entrepot/app/server"
-	"entrepot/app/settings"
-	"entrepot/app/tasks"
-	"entrepot/app/trust"
 	"entrepot/formats"
 )
 
@@ -40,13 +36,7 @@ const (
 
 // Options are what the calls stand on. All are required.
 type Options struct {
-	Engine   *repository.Engine
-	Access   *access.Service
-	Mail     *mail.Service
-	Settings *settings.Settings
-	Outbound *outbound.Service
-	Tasks    *tasks.Service
-	Trust    *trust.Store
+	*domains.Domains
 	// Version and Edition are what the server claims to be, for example "3.77.0-08" and "OSS".
 	Version, Edition string
 }

@@ -1,55 +1,18 @@
 package extdirect
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"entrepot/app/access"
-	"entrepot/app/access/permission"
-	"entrepot/app/mail"
-	"entrepot/app/outbound"
-	"entrepot/app/repository"
+	"entrepot/app/apptest"
+	"entrepot/app/domains"
 	"entrepot/app/server"
 	"entrepot/app/settings"
-	"entrepot/app/tasks"
-	"entrepot/app/trust"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
-	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
-
-// clear is a sealer that seals nothing.
-type clear struct{}
-
-func (clear) Seal(s string) (string, error) { return s, nil }
-
-func (clear) Unseal(s string) (string, error) { return s, nil }
-
-// basic authenticates as the real one does, without sessions.
-type basic struct{ access *access.Service }
-
-func (b basic) Authenticate(r *server.Request) (server.Caller, error) {
-	subject, err := b.access.Authenticate(r.Context(), access.ParseAuthorization(r.Header.Get("Authorization")))
-	if err != nil {
-		return nil, err
-	}
-	return subject, nil
-}
-
-func (b basic) Permits(c server.Caller, name string) bool {
-	p, err := permission.Parse(name)
-	return err == nil && c.(*access.Subject).Permits(p)
-}
 
 // plain is a face that answers with a status and the error's text.
 type plain struct{}
@@ -67,58 +30,11 @@ func (plain) Error(_ *server.Request, err error) *formats.Response {
 // rig is a server with nothing but the calls, over memory. It gives the URL of the endpoint.
 func rig(t *testing.T) string {
 	t.Helper()
-	ctx := context.Background()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	store := kv.New(kvmemory.New())
-	trees := catalog.New(store, nil)
-	engine, err := repository.Open(ctx, repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{},
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			return blob.New(d.Name, blobmemory.New(nil), nil), nil
-		},
-		FreeSpace: func(repository.BlobStore) (int64, error) { return 69_270_000_000, nil },
-	})
-	must(err)
-	must(engine.CreateDefaults(ctx, true))
-	users, err := access.Open(ctx, store, &access.Options{
-		Formats: []string{"maven2", "raw"}, InitialPassword: "admin123", Writable: engine.Writable,
-		Sleep: func(context.Context, time.Duration) error { return nil },
-	})
-	must(err)
-	capabilities, err := settings.Open(ctx, store, settings.Options{Sealer: clear{}, Writable: engine.Writable})
-	must(err)
-	must(capabilities.Import(ctx, settings.Capability{ID: "7", Type: "something.else", Enabled: true}))
-	out, err := outbound.Open(ctx, store, outbound.Options{Sealer: clear{}, Writable: engine.Writable})
-	must(err)
-	trusted, err := trust.Open(ctx, store, trust.Options{Writable: engine.Writable})
-	must(err)
-	scheduled, err := tasks.Open(ctx, store, tasks.Options{Types: []tasks.Type{{
-		ID: "cleanup", Name: "Clean up", Fields: []tasks.Field{{ID: "repository", Label: "Repository", Kind: tasks.Repository, All: true}},
-		Title: func(map[string]string) string { return "Clean up" },
-		Do:    func(context.Context, map[string]string, *tasks.Monitor) (string, error) { return "done", nil },
-	}}, Writable: engine.Writable})
-	must(err)
-	must(scheduled.Ensure(ctx, tasks.Definition{Type: "cleanup", Name: "nightly", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Manual}}))
-	calls := New(Options{
-		Outbound: out, Trust: trusted, Tasks: scheduled,
-		Engine: engine, Access: users, Settings: capabilities, Version: "3.77.0-08", Edition: "OSS",
-		Mail: mail.New(store, mail.Options{Sealer: clear{}, Writable: engine.Writable}),
-	})
-	s := server.New(server.Options{Blobs: engine})
-	must(calls.Mount(s, plain{}, basic{users}))
-	addr, err := s.Listen(server.Listener{Address: "127.0.0.1:0"})
-	must(err)
-	t.Cleanup(func() {
-		must(s.Shutdown(ctx))
-		must(engine.Close())
-		must(trees.Close())
-	})
-	return "http://" + addr.String() + path
+	s := apptest.New(t, func(o *domains.Options) { o.Repositories = true })
+	apptest.Must(t, s.Settings.Import(t.Context(), settings.Capability{ID: "7", Type: "something.else", Enabled: true}))
+	calls := New(Options{Domains: s.Domains, Version: "3.77.0-08", Edition: "OSS"})
+	base, _, _ := s.Listen(t, func(edge *server.Server) error { return calls.Mount(edge, plain{}, s.Authenticator()) })
+	return base + path
 }
 
 // post sends a body and gives the answer's status and text. admin says whether credentials come with it.
@@ -223,7 +139,7 @@ var otherCalls = []callTest{
 	{name: "ssl_TrustStore.create", data: `[{"pem":"x"}]`, want: `not a certificate in PEM form`},
 	{name: "ssl_TrustStore.remove", data: `["x"]`, want: `no such certificate`},
 	{name: "ssl_Certificate.retrieveFromHost", data: `["a/b",443,null]`, want: `Could not retrieve a certificate from a/b`},
-	{name: "coreui_Task.read", want: `"name":"nightly","typeId":"repository.cleanup","typeName":"Clean up","status":"WAITING"`},
+	{name: "coreui_Task.read", want: `"name":"Cleanup service","typeId":"repository.cleanup","typeName":"Repositories: clean up by policies","status":"WAITING"`},
 	{name: "coreui_Task.read", anonymous: true, want: `not permitted: nexus:tasks:read`},
 	{name: "coreui_Task.readTypes", want: `"storeApi":"coreui_Repository.readReferencesAddingEntryForAll"`},
 	{name: "coreui_Task.run", data: `["nope"]`, want: `"success":false`},

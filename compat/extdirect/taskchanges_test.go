@@ -23,10 +23,10 @@ func TestTaskChanges(t *testing.T) {
 		}
 		return text
 	}
-	const body = `{"typeId":"repository.cleanup","name":"Mine","enabled":true,"alertEmail":"a@example.org","notificationCondition":"SUCCESS_FAILURE",` +
-		`"properties":{},"schedule":"advanced","cronExpression":"0 0 1 * * ?","timeZoneOffset":"-05:00"}`
+	const body = `{"typeId":"blobstore.compact","name":"Mine","enabled":true,"alertEmail":"a@example.org","notificationCondition":"SUCCESS_FAILURE",` +
+		`"properties":{"blobstoreName":"default"},"schedule":"advanced","cronExpression":"0 0 1 * * ?","timeZoneOffset":"-05:00"}`
 	do("create", strings.Replace(body, `0 0 1 * * ?`, `x`, 1), `"cronExpression":"cron expression has 1 parts`)
-	do("create", strings.Replace(body, `repository.cleanup`, `script`, 1), `"typeId":"This server does not have tasks of type`)
+	do("create", strings.Replace(body, `blobstore.compact`, `script`, 1), `"typeId":"This server does not have tasks of type`)
 	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(do("create", body, `"success":true`, `"name":"Mine"`))[1]
 	do("read", "", `"schedule":"advanced"`, `"cronExpression":"0 0 1 * * ?"`, `"alertEmail":"a@example.org","notificationCondition":"SUCCESS_FAILURE"`)
 	do("update", `{"id":"`+id+`","name":"Weekly","enabled":false,"schedule":"weekly","recurringDays":[1,4],"startDate":"2030-01-01T00:00:00.000Z"}`, `"name":"Weekly"`)

@@ -12,24 +12,12 @@ import (
 	"time"
 
 	"entrepot/app/access"
-	"entrepot/app/access/ldap"
-	"entrepot/app/access/oidc"
 	"entrepot/app/access/permission"
-	"entrepot/app/access/saml"
-	"entrepot/app/cleanup"
 	"entrepot/app/diagnostics"
-	"entrepot/app/mail"
-	"entrepot/app/node"
-	"entrepot/app/outbound"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
-	"entrepot/app/scripts"
-	"entrepot/app/search"
 	"entrepot/app/server"
-	capability "entrepot/app/settings"
-	"entrepot/app/tasks"
-	"entrepot/app/trust"
 	"entrepot/formats"
-	"entrepot/storage/catalog"
 )
 
 // prefix is where the API begins.
@@ -38,29 +26,14 @@ const prefix = "/service/rest/"
 // maxBody is the most that a JSON or text body may have, in bytes.
 const maxBody = 4 << 20
 
-// Options are what the API stands on. All services are required.
+// Options are what the API stands on. Domains, Diagnostics, Reseal and Pages are required.
 type Options struct {
-	Engine  *repository.Engine
-	Access  *access.Service
-	LDAP    *ldap.Service
-	OAuth2  *oidc.Service
-	SAML    *saml.Service
-	Scripts *scripts.Store
-	Mail    *mail.Service
-	Node    *node.Node
-	Trust   *trust.Store
+	*domains.Domains
 	// Diagnostics looks at the server itself.
 	Diagnostics *diagnostics.Diagnostics
 	// Reseal stores all secrets again, sealed with the first key of the key file.
 	Reseal func(context.Context) error
-	// Outbound says how caches talk to their upstreams.
-	Outbound *outbound.Service
-	Settings *capability.Settings
-	Search   *search.Index
-	Cleanup  *cleanup.Service
-	Tasks    *tasks.Service
-	Trees    *catalog.Catalog
-	// Pages words what is refused with a page for people: a request that is broken before it reaches the API. Required.
+	// Pages words what is refused with a page for people: a request that is broken before it reaches the API.
 	Pages server.Face
 	// Version and Edition are what the server claims to be, for example "3.77.0-08" and "OSS".
 	Version, Edition string

@@ -127,7 +127,7 @@ func TestEndpointsAndCallers(t *testing.T) {
 		r.play(t, []exchange{{admin, "POST", "v1/security/users", body, 200, nil}})
 	}
 	patterns := map[string]bool{}
-	for _, route := range r.server.Routes(prefix) {
+	for _, route := range r.edge.Routes(prefix) {
 		for _, method := range route.Methods {
 			patterns[method+" "+strings.TrimPrefix(route.Pattern, prefix)] = true
 		}

@@ -31,7 +31,7 @@ func fetchDocument(t *testing.T, r *rig) *document {
 func TestEveryOperationIsDescribed(t *testing.T) {
 	r := newRig(t)
 	doc := fetchDocument(t, r)
-	api := &API{Options: Options{Engine: r.engine}, engine: r.engine}
+	api := &API{Options: Options{Domains: r.Domains}, engine: r.Engine}
 	descriptions := api.descriptions()
 	for _, op := range api.operations() {
 		if _, ok := descriptions[op.method+" "+op.path]; !ok && !hidden(op.path) {
@@ -52,7 +52,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 		}
 		return method + " " + strings.Join(segments, "/")
 	}
-	for _, route := range r.server.Routes(prefix) {
+	for _, route := range r.edge.Routes(prefix) {
 		if route.Access.String() == "none" {
 			t.Errorf("%v %s names no privilege", route.Methods, route.Pattern)
 		}

@@ -147,7 +147,7 @@ func TestRoutesAndCallers(t *testing.T) {
 		{admin, "PUT", "v1/security/anonymous", `{"enabled":false,"userId":"anonymous","realmName":"NexusAuthorizingRealm"}`, 200, nil},
 	})
 	parameters := strings.NewReplacer("{name}", "x", "{id}", "eDox", "{format}", "raw")
-	for _, route := range r.server.Routes(prefix) {
+	for _, route := range r.edge.Routes(prefix) {
 		path := parameters.Replace(strings.TrimPrefix(route.Pattern, prefix))
 		for _, method := range route.Methods {
 			for _, user := range []string{"", "none:none"} {

@@ -57,7 +57,7 @@ var unanswered = map[string]string{
 // answered are the methods and patterns of all that is mounted.
 func (r *rig) answered() map[string]bool {
 	all := map[string]bool{}
-	for _, route := range r.server.Routes(prefix) {
+	for _, route := range r.edge.Routes(prefix) {
 		for _, method := range route.Methods {
 			all[method+" "+strings.TrimPrefix(route.Pattern, prefix)] = true
 			if method == http.MethodGet {
@@ -111,7 +111,7 @@ func TestLastRows(t *testing.T) {
 		{admin, "POST", "beta/repositories/C/health-check", "", 204, nil},
 		{admin, "PUT", "v1/repositories/raw/proxy/c", cache, 204, nil},
 	})
-	if d, _ := r.engine.Lookup("c"); !d.HealthCheck {
+	if d, _ := r.Engine.Lookup("c"); !d.HealthCheck {
 		t.Error("a change of its settings undid what was said about a cache's examination")
 	}
 	r.play(t, []exchange{
@@ -126,7 +126,7 @@ func TestLastRows(t *testing.T) {
 		{"", "GET", "wonderland/download/x", "", 403, nil},
 		{admin, "GET", "wonderland/download/..%2Fx", "", 404, nil},
 	})
-	if d, _ := r.engine.Lookup("c"); d.HealthCheck {
+	if d, _ := r.Engine.Lookup("c"); d.HealthCheck {
 		t.Error("a cache is still to be examined")
 	}
 	_, text := r.do(t, admin, "POST", "v1/support/supportzippath", `{"systemInformation":true}`)

@@ -211,7 +211,7 @@ func (a *API) hit(c *call, f *found, h search.Hit) (repository.FoundComponent, e
 	d := f.definitions[h.Place.Repository]
 	out := repository.FoundComponent{Repository: d, Holder: d, Component: h.Component}
 	p := place{d, append([]string{d.Name}, a.engine.Holders(d.Name)...)}
-	for asset, err := range a.Trees.Content(d.Content).ComponentAssets(c.Context(), h.Component.Coordinates) {
+	for asset, err := range a.Catalog.Content(d.Content).ComponentAssets(c.Context(), h.Component.Coordinates) {
 		if err != nil {
 			return out, err
 		}

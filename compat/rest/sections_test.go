@@ -122,7 +122,7 @@ func TestSigningKeyIsKept(t *testing.T) {
 		{`{"keypair":"` + placeholder + `","passphrase":""}`, "NEW", ""},
 	} {
 		r.play(t, []exchange{{admin, "PUT", "v1/repositories/apt/hosted/x", body(tt.signing), 204, nil}})
-		d, _ := r.engine.Lookup("x")
+		d, _ := r.Engine.Lookup("x")
 		if string(d.Secrets["keypair"]) != tt.keypair || string(d.Secrets["passphrase"]) != tt.passphrase {
 			t.Errorf("after %s another key or passphrase is kept", tt.signing)
 		}

@@ -1,44 +1,11 @@
 package rest
 
 import (
-	"context"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"entrepot/app/cleanup"
-	"entrepot/app/tasks"
-	"entrepot/app/upkeep"
-	"entrepot/storage/kv"
 )
-
-// addUpkeep adds tasks and cleanup to what an API stands on, and serves tasks.
-func addUpkeep(t *testing.T, o *Options, store *kv.Store, policies *cleanup.Policies) {
-	t.Helper()
-	o.Cleanup = cleanup.New(policies, o.Engine, cleanup.Options{})
-	types := upkeep.Types(upkeep.Options{
-		Engine: o.Engine, Catalog: o.Trees, Cleanup: o.Cleanup, Search: o.Search, Access: o.Access,
-		Checkpoint: func(context.Context) error { return nil },
-	})
-	var err error
-	if o.Tasks, err = tasks.Open(t.Context(), store, tasks.Options{Types: types, Writable: o.Engine.Writable}); err == nil {
-		err = o.Tasks.Ensure(t.Context(), upkeep.DefaultCleanup())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		o.Tasks.Serve(ctx)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-	})
-}
 
 // idIn finds the id of the first thing in a reply.
 func idIn(t *testing.T, reply string) string {
