@@ -34,7 +34,7 @@ func TestScriptsOfOldClients(t *testing.T) {
 		{admin, "POST", run(create), strings.Replace(cache, `["none"]`, `null`, 1), 400, []string{"Duplicate key"}},
 		{admin, "POST", run(get), "C", 200, []string{`\"recipeName\" : \"raw-proxy\"`, `\"autoBlock\" : false`, `\"httpclient\" : {`, `\"contentMaxAge\" : 60`}},
 	})
-	d, _ := r.engine.Lookup("c")
+	d, _ := r.Engine.Lookup("c")
 	if u := d.Upstream; u == nil || !u.Blocked || u.AutoBlock || u.ContentMaxAge != time.Hour || d.NegativeCache != (repository.NegativeCache{TTL: 5 * time.Minute}) || !d.Strict {
 		t.Errorf("made %+v", d)
 	}
