@@ -8,7 +8,7 @@ import (
 )
 
 func (a *API) samlOperations() []operation {
-	read, update := server.Permission("nexus:settings:read"), server.Permission("nexus:settings:update")
+	read, update := server.Permission("nexus:settings:read"), server.Permission("nexus:*") // who sets the provider decides who everybody is
 	return []operation{
 		{method: http.MethodGet, path: "settings/saml", access: read, run: a.getSAML},
 		{method: http.MethodPut, path: "settings/saml", access: update, run: a.putSAML},
@@ -33,7 +33,7 @@ func (a *API) getSAML(c *call) (*formats.Response, error) { return getValue(c, a
 // putSAML replaces how people sign in by SAML.
 //
 //	@Summary		Replace how people sign in by SAML
-//	@Description	The first settings get a key pair, which stays until they are deleted. Sessions of people who signed in so end. Needs nexus:settings:update.
+//	@Description	The first settings get a key pair, which stays until they are deleted. Sessions of people who signed in so end. Needs nexus:*.
 //	@Tags			settings
 //	@Param			If-Match	header		string			false	"tag of the document as it was seen"
 //	@Param			document	body		resource.SAML	true	"all of it: absent members get their defaults"
@@ -51,7 +51,7 @@ func (a *API) putSAML(c *call) (*formats.Response, error) { return putValue(c, a
 // patchSAML changes members of how people sign in by SAML.
 //
 //	@Summary		Change how people sign in by SAML
-//	@Description	A merge patch as of RFC 7396: null takes a member away. Needs nexus:settings:update.
+//	@Description	A merge patch as of RFC 7396: null takes a member away. Needs nexus:*.
 //	@Tags			settings
 //	@Param			If-Match	header		string			false	"tag of the document as it was seen"
 //	@Param			patch		body		resource.SAML	true	"the members that change"
@@ -71,7 +71,7 @@ func (a *API) patchSAML(c *call) (*formats.Response, error) {
 // deleteSAML forgets how people sign in by SAML.
 //
 //	@Summary		Forget how people sign in by SAML
-//	@Description	The key pair goes too: the identity provider has to be told of the next one. Needs nexus:settings:update.
+//	@Description	The key pair goes too: the identity provider has to be told of the next one. Needs nexus:*.
 //	@Tags			settings
 //	@Param			If-Match	header	string	false	"tag of the document as it was seen"
 //	@Success		204

@@ -15,11 +15,12 @@ const samlPath = "v1/security/saml"
 const samlUsersListed = 1000
 
 func (a *API) samlOperations() []operation {
+	const all = "nexus:*" // who sets the provider decides who everybody is
 	read := server.Permission("nexus:settings:read")
 	return []operation{
 		{method: http.MethodGet, path: samlPath, access: read, run: a.getSAML},
-		{method: http.MethodPut, path: samlPath, access: server.PermissionAfterBody("nexus:settings:update"), consumes: mediaJSON, run: a.setSAML},
-		{method: http.MethodDelete, path: samlPath, access: server.Permission("nexus:settings:update"), run: a.deleteSAML},
+		{method: http.MethodPut, path: samlPath, access: server.PermissionAfterBody(all), consumes: mediaJSON, run: a.setSAML},
+		{method: http.MethodDelete, path: samlPath, access: server.Permission(all), run: a.deleteSAML},
 		{method: http.MethodGet, path: samlPath + "/metadata", access: read, produces: mediaAny, run: a.samlMetadata},
 		{method: http.MethodGet, path: samlPath + "/pem", access: read, produces: mediaAny, run: a.samlCertificate},
 		{method: http.MethodGet, path: samlPath + "/users", access: server.Permission("nexus:users:read"), run: a.listSAMLUsers},

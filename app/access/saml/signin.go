@@ -10,6 +10,7 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
+	dsig "github.com/russellhaering/goxmldsig"
 
 	"entrepot/app/access"
 	"entrepot/app/access/federated"
@@ -112,10 +113,18 @@ type Arrived struct {
 }
 
 // Finish gives who came with a ticket, which is good for one use. cookie gives the browser's cookies. ErrRefused when the sign-in was
-// begun in another browser or too long ago.
+// begun in another browser, too long ago or under other settings.
 func (s *Service) Finish(ctx context.Context, ticket string, cookie func(name string) (string, bool)) (Arrived, error) {
 	a, ok := s.arrivals.Take(ticket)
 	if !ok {
+		return Arrived{}, ErrRefused
+	}
+	have, err := s.configured(ctx)
+	if err != nil {
+		return Arrived{}, err
+	}
+	if a.version != have.version {
+		s.opts.Log.WarnContext(ctx, "the settings of SAML were changed during a sign-in", "user", a.user.ID)
 		return Arrived{}, ErrRefused
 	}
 	if value, came := cookie(a.cookie.Name); !came || value != a.cookie.Value {
@@ -209,11 +218,11 @@ func takeApart(document []byte) (p parts, err error) {
 		return p, err
 	}
 	for _, child := range doc.Root().ChildElements() {
-		switch child.Tag {
-		case "Signature":
+		switch {
+		case child.Tag == "Signature" && child.NamespaceURI() == dsig.Namespace: // others nobody has looked at
 			doc.Root().RemoveChild(child)
 			p.signed = true
-		case "Assertion", "EncryptedAssertion":
+		case child.Tag == "Assertion" || child.Tag == "EncryptedAssertion":
 			p.assertions++
 		}
 	}

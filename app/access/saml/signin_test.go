@@ -119,9 +119,12 @@ func TestRefusedAnswers(t *testing.T) {
 		"assertion signed by another": {answering{signer: &pairs()[1], bareAll: true, open: true}, "Could not verify certificate", nil},
 		"signed with SHA-1":           {answering{method: dsig.RSASHA1SignatureMethod}, "SHA-1", nil},
 		"whole not signed":            {answering{bareAll: true}, "as a whole is not signed", func(s *Settings) { s.ValidateResponse = yes() }},
-		"assertion not signed":        {answering{bareOne: true, open: true}, "signature of the assertion", func(s *Settings) { s.ValidateAssertion = yes() }},
-		"answers another request":     {answering{request: func(r *saml.AuthnRequest) { r.ID = "id-other" }}, "answers no request", nil},
-		"answers nothing":             {answering{request: func(r *saml.AuthnRequest) { r.ID = "" }}, "answers no request", nil},
+		"whole signed in no way that is known": {answering{bareAll: true, after: func(e *etree.Element) {
+			e.CreateElement("x:Signature").CreateAttr("xmlns:x", "urn:other")
+		}}, "as a whole is not signed", func(s *Settings) { s.ValidateResponse = yes() }},
+		"assertion not signed":    {answering{bareOne: true, open: true}, "signature of the assertion", func(s *Settings) { s.ValidateAssertion = yes() }},
+		"answers another request": {answering{request: func(r *saml.AuthnRequest) { r.ID = "id-other" }}, "answers no request", nil},
+		"answers nothing":         {answering{request: func(r *saml.AuthnRequest) { r.ID = "" }}, "answers no request", nil},
 		"for another audience": {answering{assert: func(a *saml.Assertion) {
 			a.Conditions.AudienceRestrictions[0].Audience.Value = "https://other.example.org"
 		}}, "not for", nil},
@@ -236,12 +239,18 @@ func TestOneUse(t *testing.T) {
 	if _, err := w.Consume(t.Context(), answer); !errors.Is(err, ErrRefused) {
 		t.Errorf("a sign-in that took long: %v", err)
 	}
+	begun, asked = w.begin(t)
+	ticket, err = w.Consume(t.Context(), w.answer(t, asked, answering{}))
+	must(t, err)
 	_, asked = w.begin(t)
 	answer = w.answer(t, asked, answering{})
 	settings := settingsFor(t, w.provider)
 	settings.Groups = ""
 	_, err = w.Set(t.Context(), access.System(), settings)
 	must(t, err)
+	if _, err := w.Finish(t.Context(), ticket, begun.jar); !errors.Is(err, ErrRefused) {
+		t.Errorf("settings changed before the browser was back: %v", err)
+	}
 	if _, err := w.Consume(t.Context(), answer); !errors.Is(err, ErrRefused) {
 		t.Errorf("settings changed: %v", err)
 	}
