@@ -78,9 +78,10 @@ func New(store *kv.Store, c *catalog.Catalog, opts *Options) *Index {
 func (x *Index) Run(ctx context.Context, contents func() []string) {
 	tick := time.NewTicker(x.opts.Interval)
 	defer tick.Stop()
+	ctx = catalog.Patient(ctx)
 	for round := 0; ; round++ {
 		served := contents()
-		for _, content := range served {
+		for _, content := range x.ready(ctx, served) {
 			if err := x.catchUpAll(ctx, content); err != nil && ctx.Err() == nil {
 				x.opts.Log.Warn("search index was not brought up to date", "content", content, "error", err)
 			}
@@ -96,6 +97,19 @@ func (x *Index) Run(ctx context.Context, contents func() []string) {
 		case <-tick.C:
 		}
 	}
+}
+
+// ready leaves out content trees that have to be made whole first, but for one.
+func (x *Index) ready(ctx context.Context, served []string) []string {
+	var ready, behind []string
+	for _, content := range served {
+		if whole, err := x.catalog.Content(content).IsWhole(ctx); err == nil && !whole {
+			behind = append(behind, content)
+		} else {
+			ready = append(ready, content)
+		}
+	}
+	return append(ready, behind[:min(len(behind), 1)]...)
 }
 
 func (x *Index) catchUpAll(ctx context.Context, content string) error {
@@ -143,10 +157,14 @@ func (x *Index) state(content string) *state {
 // catchUp takes in what is new in a content tree, as much as one search may wait for; true when there is more. It passes over a tree
 // that has not changed since, unless it is told to look always: a change that was stored while an earlier one was under way comes late.
 func (x *Index) catchUp(ctx context.Context, content string, always bool) (more bool, err error) {
+	tree := x.catalog.Content(content)
+	if err := tree.Complete(ctx, nil); err != nil { // before the lock, which a search must not wait for behind one that is patient
+		return false, fmt.Errorf("search: %w", err)
+	}
 	s := x.state(content)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	revision, err := x.catalog.Content(content).Revision(ctx)
+	revision, err := tree.Revision(ctx)
 	if err != nil {
 		return false, fmt.Errorf("search: %w", err)
 	}

@@ -238,13 +238,17 @@ var digestAlgorithms = map[Field]string{SHA1: "sha1", SHA256: "sha256", SHA512: 
 
 // readDigests finds the components that have the checksums asked for.
 func (s *searching) readDigests() error {
+	contents := make([]string, len(s.Places))
+	for i, p := range s.Places {
+		contents[i] = p.Content
+	}
 	for _, c := range s.Criteria {
 		algorithm := digestAlgorithms[c.Field]
 		if algorithm == "" || wild(c.Value) {
 			continue
 		}
 		found := make(map[string]set)
-		for match, err := range s.catalog.ByChecksum(s.ctx, algorithm, c.Value) {
+		for match, err := range s.catalog.ByChecksumIn(s.ctx, contents, algorithm, c.Value) {
 			if errors.Is(err, catalog.ErrInvalid) { // nothing can have such a digest
 				break
 			}

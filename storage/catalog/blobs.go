@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"entrepot/storage/blob"
 	"entrepot/storage/kv"
@@ -13,14 +14,34 @@ import (
 
 // ByChecksum delivers the assets of all content trees that have a digest. algorithm is "sha1", "sha256", "sha512" or "md5".
 func (c *Catalog) ByChecksum(ctx context.Context, algorithm, digest string) iter.Seq2[Match, error] {
-	return c.byChecksum(ctx, algorithm, digest, "")
+	return whenAllWhole(ctx, c, c.byChecksum(ctx, algorithm, digest, ""))
 }
 
 // ByChecksum delivers the assets of this tree that have a digest. algorithm is "sha1", "sha256", "sha512" or "md5".
 func (t *Content) ByChecksum(ctx context.Context, algorithm, digest string) iter.Seq2[*Asset, error] {
-	return func(yield func(*Asset, error) bool) {
+	return whenWhole(ctx, t, func(yield func(*Asset, error) bool) {
 		for m, err := range t.catalog.byChecksum(ctx, algorithm, digest, t.id+"\x00") {
 			if !yield(m.Asset, err) {
+				return
+			}
+		}
+	})
+}
+
+// ByChecksumIn is ByChecksum for some content trees: it waits for no other.
+func (c *Catalog) ByChecksumIn(ctx context.Context, contents []string, algorithm, digest string) iter.Seq2[Match, error] {
+	return func(yield func(Match, error) bool) {
+		for _, id := range contents {
+			if err := c.Content(id).Complete(ctx, nil); err != nil {
+				yield(Match{}, err)
+				return
+			}
+		}
+		for m, err := range c.byChecksum(ctx, algorithm, digest, "") {
+			if err == nil && !slices.Contains(contents, m.Content) {
+				continue
+			}
+			if !yield(m, err) {
 				return
 			}
 		}
@@ -28,7 +49,7 @@ func (t *Content) ByChecksum(ctx context.Context, algorithm, digest string) iter
 }
 
 func (c *Catalog) byChecksum(ctx context.Context, algorithm, digest, owner string) iter.Seq2[Match, error] {
-	return whenAllWhole(ctx, c, func(yield func(Match, error) bool) {
+	return func(yield func(Match, error) bool) {
 		prefix, err := checksumKey(algorithm, digest)
 		if err != nil {
 			yield(Match{}, err)
@@ -47,7 +68,7 @@ func (c *Catalog) byChecksum(ctx context.Context, algorithm, digest, owner strin
 				return
 			}
 		}
-	})
+	}
 }
 
 func checksumKey(algorithm, digest string) (string, error) {

@@ -90,6 +90,7 @@ type Catalog struct {
 
 	deferrals atomic.Int64 // calls of Defer, begun and ended
 	wholeAt   atomic.Int64 // one more than deferrals when all trees were seen to be whole
+	turns     turns        // of making trees whole
 	mu        sync.RWMutex
 	trees     map[string]*Content
 }

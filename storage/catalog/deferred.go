@@ -35,6 +35,7 @@ const (
 type deferral struct {
 	state      atomic.Int32
 	completing sync.Mutex // held by the one that makes all whole
+	waiting    int        // who waits for all to be whole, under the lock of the catalog's turns
 }
 
 // Defer stores an asset whose path holds nothing yet, in one row. ErrConflict when another one was deferred there; where the path holds a
@@ -191,10 +192,14 @@ func (t *Content) complete(ctx context.Context, row *kv.Entry) error {
 	return err
 }
 
-// Complete makes all deferred assets of the tree whole. done, if not nil, hears of them; several goroutines may call it.
+// Complete makes all deferred assets of the tree whole, before those of other trees unless ctx is Patient. done, if not nil, hears of them;
+// several goroutines may call it.
 func (t *Content) Complete(ctx context.Context, done func(assets int64)) error {
 	if some, err := t.hasDeferred(ctx); err != nil || !some {
 		return wrap(err, "complete "+t.id)
+	}
+	if !patient(ctx) {
+		defer t.catalog.turns.enter(t)()
 	}
 	t.deferred.completing.Lock()
 	defer t.deferred.completing.Unlock()
@@ -204,6 +209,9 @@ func (t *Content) Complete(ctx context.Context, done func(assets int64)) error {
 	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(completers)
 	for e, err := range t.catalog.store.Scan(working, t.parts.deferred, kv.Range{}) {
+		if err == nil {
+			err = t.catalog.turns.yield(working, t)
+		}
 		if err != nil {
 			return wrap(errors.Join(g.Wait(), err), "complete "+t.id)
 		}
@@ -223,8 +231,15 @@ func (t *Content) Complete(ctx context.Context, done func(assets int64)) error {
 	return wrap(err, "complete "+t.id)
 }
 
-// Complete makes all deferred assets of all trees whole.
+// IsWhole reports that the tree has no deferred assets.
+func (t *Content) IsWhole(ctx context.Context) (bool, error) {
+	some, err := t.hasDeferred(ctx)
+	return !some, wrap(err, "look at "+t.id)
+}
+
+// Complete makes all deferred assets of all trees whole, those of trees first that somebody waits for.
 func (c *Catalog) Complete(ctx context.Context, done func(assets int64)) error {
+	ctx = Patient(ctx)
 	if c.isWhole() {
 		return nil
 	}
