@@ -87,6 +87,26 @@ func (s *Service) keeperOf(source string) (Realm, Keeper, error) {
 	return realm, keeper, nil
 }
 
+// Recognise makes a user known whom another server knew by single sign-on, so that the user's tokens let in before the next sign-in here.
+// Users who are known are left as they are, and so are those whose source can be asked.
+func (s *Service) Recognise(ctx context.Context, source, id string) error {
+	_, keeper, err := s.keeperOf(source)
+	if err != nil {
+		return nil
+	}
+	if _, err = keeper.Find(ctx, id); !errors.Is(err, ErrNoUser) {
+		return err
+	}
+	op, err := keeper.Keep(ctx, DirectoryUser{ID: id})
+	if err == nil {
+		err = s.store.Apply(ctx, op)
+	}
+	if err != nil {
+		return fmt.Errorf("access: keep user %s: %w", id, err)
+	}
+	return nil
+}
+
 // ValidateExternal finds the faults that a user kept for a source has by itself.
 func (u *User) ValidateExternal() error {
 	var s shapes

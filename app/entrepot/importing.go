@@ -78,7 +78,9 @@ func (a *appliance) importTarget() importer.Target {
 	return importer.Target{
 		Engine: a.Engine, Access: a.Access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
 		FreeSpace: a.freeBytes, Adopted: a.adopted,
-		System: importer.System{Node: a.Node, Trust: a.Trust, Outbound: a.Outbound, Mail: a.Mail, Settings: a.Settings, Scripts: a.Scripts, LDAP: a.LDAP},
+		System: importer.System{
+			Node: a.Node, Trust: a.Trust, Outbound: a.Outbound, Mail: a.Mail, Settings: a.Settings, Scripts: a.Scripts, LDAP: a.LDAP, SAML: a.SAML, OAuth2: a.OAuth2,
+		},
 		Upkeep: importer.Upkeep{Cleanup: a.Cleanup, Tasks: a.Tasks},
 	}
 }

@@ -67,7 +67,7 @@ type Directory struct {
 
 	survey  *secrets.Survey
 	sealed  map[place]repository.Secret // what the survey opened; columns with the path of a member in them
-	strange map[place]bool              // rows of user tokens that are not understood
+	taken   map[place]bool              // rows of closed parts that were understood
 	stores  map[string]blobStore        // by name
 	repos   map[string]string           // names of repositories whose assets are delivered, by id
 	content []*contentTables            // one for each format

@@ -20,7 +20,7 @@ func (d *Directory) Describe(ctx context.Context) (*inventory.Inventory, error) 
 	inv := &inventory.Inventory{Origin: "data directory " + d.dir, Complete: true}
 	for _, read := range []func(context.Context, *inventory.Inventory) error{
 		func(ctx context.Context, _ *inventory.Inventory) error { return d.readSecrets(ctx) },
-		d.readBlobStores, d.readRepositories, d.readAccounts, d.countContent, d.readSystem, d.readUserTokens, d.readUpkeep, d.readRecords,
+		d.readBlobStores, d.readRepositories, d.readAccounts, d.countContent, d.readSystem, d.readUserTokens, d.readSAML, d.readUpkeep, d.readRecords,
 	} {
 		if err := read(ctx, inv); err != nil {
 			return nil, err

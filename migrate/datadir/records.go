@@ -31,6 +31,7 @@ func (d *Directory) readRecords(ctx context.Context, inv *inventory.Inventory) e
 		}
 	}
 	d.readIdentity(inv)
+	d.readKeystores(inv)
 	return d.readTables(ctx, inv)
 }
 

@@ -29,6 +29,7 @@ func (d *Directory) readSecrets(ctx context.Context) (err error) {
 	if d.survey, err = d.vault.Survey(ctx); err != nil {
 		return fmt.Errorf("datadir: %w", err)
 	}
+	d.taken = make(map[place]bool)
 	d.sealed = make(map[place]repository.Secret, len(d.survey.References))
 	for _, r := range d.survey.References {
 		d.sealed[place{r.Place.Table, r.Place.Number, r.Place.Member}] = repository.Secret(r.Plain.Reveal())

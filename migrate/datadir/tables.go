@@ -87,38 +87,42 @@ func (d *Directory) skipped(table string) (why string, translated bool) {
 	return "", false
 }
 
-// keepTable keeps the rows of a table. Those of user tokens that were understood are told of elsewhere.
+// keepTable keeps the rows of a table, but for those that were understood.
 func (d *Directory) keepTable(ctx context.Context, inv *inventory.Inventory, t *h2.Table, name string) error {
 	told := inventory.Table{Name: name, Action: inventory.TableKeep, Why: "is not known here: its rows are kept as they are"}
-	tokens := secrets.HoldsUserTokens(t)
-	if tokens {
-		told.Why = "rows that are no user tokens as this program knows them are kept as they are"
-	} else if t.Entries > maxUnknownRows {
-		told.Rows, told.Action = t.Entries, inventory.TableLeave
-		told.Why = fmt.Sprintf("is not known here and has more than %d rows: they stay behind", maxUnknownRows)
+	taken := int64(0)
+	for at := range d.taken {
+		if at.table == name {
+			taken++
+		}
+	}
+	if taken > 0 {
+		told.Why = "these of its rows are not understood: they are kept as they are"
+	}
+	if told.Rows = t.Entries - taken; told.Rows > maxUnknownRows {
+		told.Action, told.Why = inventory.TableLeave, fmt.Sprintf("is not known here and has more than %d rows: they stay behind", maxUnknownRows)
 		inv.Tables = append(inv.Tables, told)
 		return nil
 	}
+	count := int64(0)
 	for r, err := range d.rows(ctx, t.Schema+"."+t.Name) {
 		if errors.Is(err, h2.ErrUnsupported) {
-			told.Rows, told.Action, told.Why = t.Entries, inventory.TableLeave, fmt.Sprintf("cannot be read: %v", err)
-			break
+			told.Action, told.Why = inventory.TableLeave, fmt.Sprintf("cannot be read: %v", err)
+			inv.Tables = append(inv.Tables, told)
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if tokens && !d.strange[place{table: name, number: r.nth}] {
+		if d.taken[place{table: name, number: r.nth}] {
 			continue
 		}
-		if told.Rows++; told.Rows > maxUnknownRows {
-			told.Why = fmt.Sprintf("the first %d rows are kept as they are, the others stay behind", maxUnknownRows)
-			continue
-		}
+		count++
 		kept := d.rowRecord(r, "table-"+name, "")
-		kept.Name = fmt.Sprintf("%012d", told.Rows)
+		kept.Name = fmt.Sprintf("%012d", count)
 		inv.Records = append(inv.Records, kept)
 	}
-	if told.Rows > 0 {
+	if told.Rows = count; count > 0 {
 		inv.Tables = append(inv.Tables, told)
 	}
 	return nil

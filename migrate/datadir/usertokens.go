@@ -25,16 +25,18 @@ const maxTokensTold = 100
 // readUserTokens translates user tokens, which were opened with the other secrets, and how they were treated.
 func (d *Directory) readUserTokens(_ context.Context, inv *inventory.Inventory) error {
 	unknown, found := 0, 0
-	d.strange = make(map[place]bool)
+	for _, at := range d.survey.SettingsAt {
+		d.taken[place{table: at.Table, number: at.Number}] = true
+	}
 	for i := range d.survey.UserTokens {
 		t := &d.survey.UserTokens[i]
 		source, why := ownerOf(t, &inv.Access)
 		if why == "" {
 			found++
+			d.taken[place{table: t.Table, number: t.Number}] = true
 			inv.Access.Tokens = append(inv.Access.Tokens, userToken(t, source))
 			continue
 		}
-		d.strange[place{table: t.Table, number: t.Number}] = true
 		if unknown++; unknown <= maxTokensTold {
 			inv.Notes = append(inv.Notes, fmt.Sprintf("The user token %s in table %s lets nobody in here: %s. Its row is kept.", t, t.Table, why))
 		}

@@ -15,6 +15,8 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/kept"
@@ -76,15 +78,15 @@ func newTarget(t *testing.T) importer.Target {
 	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
 }
 
-// newLDAP gives what takes LDAP servers.
-func newLDAP(rows *kv.Store, sealer *seal.Sealer) *ldap.Service {
-	return ldap.New(rows, ldap.Options{Sealer: sealer, Change: func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
+// applied stores changes without asking anybody.
+func applied(rows *kv.Store) func(context.Context, audit.Event, func() ([]kv.Op, error)) error {
+	return func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
 		ops, err := plan()
 		if err != nil {
 			return err
 		}
 		return rows.Apply(ctx, ops...)
-	}})
+	}
 }
 
 // newSystem gives what takes the settings of a whole server.
@@ -101,7 +103,8 @@ func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.Syste
 	return importer.System{
 		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
 		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
-		LDAP: newLDAP(rows, sealer),
+		LDAP: ldap.New(rows, ldap.Options{Sealer: sealer, Change: applied(rows)}),
+		SAML: saml.New(rows, saml.Options{Sealer: sealer, Change: applied(rows)}), OAuth2: oidc.New(rows, oidc.Options{Sealer: sealer, Change: applied(rows)}),
 	}
 }
 

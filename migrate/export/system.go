@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 
+	"entrepot/app/access"
 	"entrepot/app/settings"
 	"entrepot/migrate/inventory"
 )
@@ -37,8 +38,29 @@ func (w *writer) system(ctx context.Context, s *inventory.System) error {
 	if s.LDAP, err = from.LDAP.Servers(ctx); err != nil {
 		return err
 	}
-	s.Scripts, err = from.Scripts.List(ctx)
-	return err
+	if s.Scripts, err = from.Scripts.List(ctx); err != nil {
+		return err
+	}
+	return w.signOns(ctx, s)
+}
+
+// signOns gathers the providers that people sign in at.
+func (w *writer) signOns(ctx context.Context, s *inventory.System) error {
+	settings, pair, err := w.from.System.SAML.Export(ctx)
+	switch {
+	case err == nil:
+		s.SAML = &inventory.SAML{Settings: settings, Pair: &pair}
+	case access.KindOf(err) != access.NotFound:
+		return err
+	}
+	provider, err := w.from.System.OAuth2.Settings(ctx)
+	switch {
+	case err == nil:
+		s.OAuth2 = &inventory.OAuth2{Settings: provider, Secret: string(provider.ClientSecret)}
+	case access.KindOf(err) != access.NotFound:
+		return err
+	}
+	return nil
 }
 
 // systemKeys are the secrets of the settings of the whole server, in the clear.

@@ -20,7 +20,7 @@ type home struct {
 
 // removalOrder lists the sections with a home, those that others name last.
 var removalOrder = []string{
-	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUserTokens, sectionUsers, sectionLDAP, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
+	sectionScripts, sectionCapabilities, sectionTasks, sectionRepositories, sectionPolicies, sectionTokens, sectionUserTokens, sectionUsers, sectionLDAP, sectionSAML, sectionOAuth2, sectionSecurity, sectionRoles, sectionPrivileges, sectionSelectors, sectionRules, sectionBlobStores,
 	sectionMail, sectionHTTP, sectionCertificates,
 }
 
@@ -61,6 +61,10 @@ func (p *Plan) homeOf(section string) home {
 		return p.securityHome(actor)
 	case sectionLDAP:
 		return p.directoryHome(actor)
+	case sectionSAML:
+		return p.samlHome(actor)
+	case sectionOAuth2:
+		return p.oauth2Home(actor)
 	case sectionPolicies:
 		return p.policyHome()
 	case sectionTasks:

@@ -18,6 +18,8 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
+	"entrepot/app/access/saml"
 	"entrepot/app/audit"
 	"entrepot/app/cleanup"
 	"entrepot/app/kept"
@@ -147,7 +149,7 @@ func newOld() *old {
 		DefaultRole: "dev",
 	}
 	o.Records = []inventory.Record{{
-		Section: "saml", Name: "1", Value: json.RawMessage(`{"host":"idp"}`), Secrets: map[string]repository.Secret{"password": "kept-secret"},
+		Section: "table-other", Name: "1", Value: json.RawMessage(`{"host":"idp"}`), Secrets: map[string]repository.Secret{"password": "kept-secret"},
 	}}
 	days := int64(30)
 	o.Upkeep = inventory.Upkeep{
@@ -212,15 +214,15 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	return &server{target, rows, trees}
 }
 
-// newLDAP gives what takes LDAP servers.
-func newLDAP(rows *kv.Store, sealer *seal.Sealer) *ldap.Service {
-	return ldap.New(rows, ldap.Options{Sealer: sealer, Change: func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
+// applied stores changes without asking anybody.
+func applied(rows *kv.Store) func(context.Context, audit.Event, func() ([]kv.Op, error)) error {
+	return func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
 		ops, err := plan()
 		if err != nil {
 			return err
 		}
 		return rows.Apply(ctx, ops...)
-	}})
+	}
 }
 
 // newSystem gives what takes the settings of a whole server.
@@ -237,7 +239,8 @@ func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.Syste
 	return importer.System{
 		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
 		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
-		LDAP: newLDAP(rows, sealer),
+		LDAP: ldap.New(rows, ldap.Options{Sealer: sealer, Change: applied(rows)}),
+		SAML: saml.New(rows, saml.Options{Sealer: sealer, Change: applied(rows)}), OAuth2: oidc.New(rows, oidc.Options{Sealer: sealer, Change: applied(rows)}),
 	}
 }
 
@@ -382,7 +385,7 @@ func TestVerifyFinds(t *testing.T) {
 		"setting anonymous access":      func(o *old) { o.Access.Anonymous.Enabled = true },
 		"setting realms":                func(o *old) { o.Access.Realms = []string{access.RealmLocal} },
 		"setting default role":          func(o *old) { o.Access.DefaultRole = "other" },
-		"kept setting saml/1":           func(o *old) { o.Records[0].Secrets["password"] = "other" },
+		"kept setting table-other/1":    func(o *old) { o.Records[0].Secrets["password"] = "other" },
 		"asset files/new.txt":           func(o *old) { o.put("files", "/new.txt", "new", 1) },
 		"asset files/a.txt":             func(o *old) { o.put("files", "/a.txt", "newer", 2) },
 		"asset files/same.txt":          func(o *old) { o.put("files", "/same.txt", "FIRST", 1) },

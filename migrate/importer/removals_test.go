@@ -66,7 +66,7 @@ func TestDeletions(t *testing.T) {
 		"privileges priv":       func(o *old) { o.Access.Privileges = nil },
 		"content-selectors sel": func(o *old) { o.Access.Selectors = nil },
 		"security default-role": func(o *old) { o.Access.DefaultRole = "" },
-		"saml 1":                func(o *old) { o.Records = nil },
+		"table-other 1":         func(o *old) { o.Records = nil },
 		"blob-stores bucket":    func(o *old) { o.BlobStores = o.BlobStores[:1]; o.forget("far") },
 		"routing-rules block":   func(o *old) { o.RoutingRules = nil; o.Repositories[3].RoutingRule = "" },
 		"tokens NpmToken/default/ann/" + fmt.Sprint(day): func(o *old) { o.Access.Tokens = nil },

@@ -153,7 +153,9 @@ func (p *Plan) accounts(a *inventory.Access) []*setting {
 			continue
 		}
 		add(sectionTokens, tokenName(t.Token), t.Token,
-			func(ctx context.Context) error { return service.ImportToken(ctx, t.Token, string(t.Text)) })
+			func(ctx context.Context) error {
+				return errors.Join(service.Recognise(ctx, t.Source, t.User), service.ImportToken(ctx, t.Token, string(t.Text)))
+			})
 		all[len(all)-1].secrets = []repository.Secret{t.Text}
 	}
 	if a.Anonymous != nil {

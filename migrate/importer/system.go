@@ -10,6 +10,8 @@ import (
 
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
+	"entrepot/app/access/oidc"
+	"entrepot/app/access/saml"
 	"entrepot/app/mail"
 	"entrepot/app/node"
 	"entrepot/app/outbound"
@@ -40,6 +42,8 @@ type System struct {
 	Settings *settings.Settings
 	Scripts  *scripts.Store
 	LDAP     *ldap.Service
+	SAML     *saml.Service
+	OAuth2   *oidc.Service
 }
 
 // ldapOrder is the setting of the section ldap that is no server; servers follow ldapServer.
@@ -56,6 +60,10 @@ func (p *Plan) noteRealms(inv *inventory.Inventory) {
 			p.Notes = append(p.Notes, fmt.Sprintf("Realm %s is active there and not known here: it keeps its place in the order and lets nobody in.", id))
 		case id == ldap.RealmID && len(inv.System.LDAP) == 0:
 			p.Notes = append(p.Notes, "The LDAP realm is active there, but no LDAP server comes along: nobody signs in through it until one is set up.")
+		case id == saml.RealmID && inv.System.SAML == nil:
+			p.Notes = append(p.Notes, "The SAML realm is active there, but no provider comes along: nobody signs in through it until one is set up.")
+		case id == oidc.RealmID && inv.System.OAuth2 == nil:
+			p.Notes = append(p.Notes, "The OAuth2 realm is active there, but no provider comes along: nobody signs in through it until one is set up.")
 		}
 	}
 }
@@ -139,6 +147,7 @@ func (p *Plan) system(s *inventory.System) []*setting {
 		added.kept = added.why != ""
 	}
 	all = append(all, p.directories(s.LDAP)...)
+	all = append(all, p.signOns(s)...)
 	for _, c := range s.Scripts {
 		added := add(sectionScripts, c.Name, c, func(ctx context.Context) error { return target.Scripts.Import(ctx, c) })
 		added.why, added.kept = "listed and never run", true

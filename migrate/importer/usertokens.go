@@ -22,6 +22,9 @@ func (p *Plan) userToken(t inventory.Token) *setting {
 	return &setting{
 		section: sectionUserTokens, name: userTokenName(t.Token), content: t.Token, secrets: []repository.Secret{t.Text, t.Hash},
 		write: func(ctx context.Context) error {
+			if err := p.target.Access.Recognise(ctx, t.Source, t.User); err != nil {
+				return err
+			}
 			if t.Hash != "" {
 				return p.target.Access.ImportHashedToken(ctx, t.Token, string(t.Hash))
 			}

@@ -19,6 +19,8 @@ type System struct {
 	Capabilities []settings.Capability
 	Scripts      []scripts.Script
 	LDAP         []ldap.Server // in the order in which they are asked
+	SAML         *SAML         // nil when nothing is set, as the next
+	OAuth2       *OAuth2
 }
 
 // Certificate is a certificate that is trusted.

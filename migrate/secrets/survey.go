@@ -30,9 +30,12 @@ type Survey struct {
 	UserTokens []UserToken
 	// UserTokenSettings are the members that say how user tokens were treated, by their names; nil when no table has them.
 	UserTokenSettings members.Set
+	SettingsAt        []Place // rows with such members
 	// Keystore has the certificates that the server trusts for upstreams, and its own TLS identity. Its private key opens with
 	// IdentityKeyPassword.
 	Keystore Keystore
+	// Keystores are others that closed parts keep beside it, as bytes by name.
+	Keystores map[string][]byte
 	// Unused lists rows of the table of secrets that nothing found here refers to.
 	Unused []int64
 }
@@ -145,6 +148,13 @@ func (s *surveyor) keystores(ctx context.Context) error {
 			password = TrustStorePassword
 		}
 		ks, err := ParseKeystore(data, password)
+		if err != nil && name != "trusted.ks" && name != "private.ks" {
+			if s.survey.Keystores == nil {
+				s.survey.Keystores = make(map[string][]byte)
+			}
+			s.survey.Keystores[name] = data
+			continue
+		}
 		if err != nil {
 			s.lose(Place{Table: "key_store_data", Row: name}, err)
 			continue

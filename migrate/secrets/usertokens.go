@@ -86,6 +86,7 @@ func (s *surveyor) userToken(row h2.Row, number int64) error {
 			s.survey.UserTokenSettings = make(members.Set)
 		}
 		s.survey.UserTokenSettings.Gather(m)
+		s.survey.SettingsAt = append(s.survey.SettingsAt, Place{Table: TableName(row.Table), Number: number})
 		return nil
 	}
 	t := UserToken{Table: TableName(row.Table), Number: number, Created: date(m, createdNames), Expires: date(m, expiresNames)}

@@ -23,7 +23,7 @@ func (c *comparison) settings(inv *inventory.Inventory) error {
 	}{
 		{"blob stores", c.blobStores}, {"routing rules", c.rules}, {"repositories", c.repositories}, {"content selectors", c.selectors},
 		{"privileges", c.privileges}, {"roles", c.roles}, {"users", c.users}, {"tokens", c.tokens}, {"security settings", c.security},
-		{"system settings", c.system}, {"LDAP servers", c.directories}, {"certificates", c.certificates}, {"capabilities", c.capabilities}, {"scripts", c.scripts},
+		{"system settings", c.system}, {"LDAP servers", c.directories}, {"single sign-on", c.signOns}, {"certificates", c.certificates}, {"capabilities", c.capabilities}, {"scripts", c.scripts},
 		{"cleanup policies", c.policies}, {"tasks", c.tasks}, {"kept settings", c.records},
 	} {
 		count, err := compare.run(inv)

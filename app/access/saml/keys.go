@@ -53,6 +53,12 @@ func (s *Service) newKeyPair() (*KeyPair, error) {
 	}, nil
 }
 
+// Validate tells why a key pair cannot be used.
+func (p *KeyPair) Validate() error {
+	_, _, err := p.parse()
+	return err
+}
+
 // parse reads a key pair. Its errors quote nothing of the key.
 func (p *KeyPair) parse() (*x509.Certificate, *rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(p.Certificate))

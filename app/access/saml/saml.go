@@ -16,7 +16,7 @@
 //   - The assertion names this server as audience and recipient, in every confirmation and restriction that it has.
 //   - XML of clients is bounded in size, depth and count of elements before anything parses it, and holds no document type.
 //   - Why an answer was refused is for the log; the client learns nothing that helps to guess.
-//   - The private key is sealed at rest and never given out.
+//   - The private key is sealed at rest, and given out to an export of everything alone.
 //
 // Example:
 //

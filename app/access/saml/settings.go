@@ -166,6 +166,15 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	return have.settings, nil
 }
 
+// Export gives the settings with the key pair, as Import takes them. It is for a copy of everything that is kept safe.
+func (s *Service) Export(ctx context.Context) (Settings, KeyPair, error) {
+	have, err := s.configured(ctx)
+	if err != nil {
+		return Settings{}, KeyPair{}, err
+	}
+	return have.settings, have.pair, nil
+}
+
 // Set stores settings and tells whether there were none before. The first ones get a new key pair, which stays.
 func (s *Service) Set(ctx context.Context, actor access.Actor, settings Settings) (created bool, err error) {
 	return s.set(ctx, actor, settings, nil)
