@@ -155,6 +155,10 @@ func fillSystem(t *testing.T, s importer.System) {
 	for _, name := range []string{"second", "first"} {
 		must(t, s.LDAP.Import(t.Context(), access.System(), ldap.Server{Name: name, Host: "ldap.example.org", Scheme: ldap.SchemeSimple, Password: ldap.Secret("pw of " + name)}))
 	}
+	must(t, s.OAuth2.Set(t.Context(), access.System(), oidc.Settings{
+		ClientID: "entrepot", ClientSecret: "secret-6", AuthorizationURL: "https://idp.example.org/auth", TokenURL: "https://idp.example.org/token",
+		Algorithm: "RS256", Claims: oidc.Claims{Username: "sub"},
+	}))
 	must(t, s.Scripts.Import(t.Context(), scripts.Script{Name: "hello", Type: "groovy", Content: "return 1"}))
 }
 
