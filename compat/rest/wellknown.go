@@ -22,6 +22,8 @@ func (a *API) wellKnownScript(name string) func(c *call, argument string) (strin
 		return a.scriptDelete
 	case "nexus3-cli-repository-create", "nexus3-cli-repository-create_3.21.0":
 		return a.scriptCreate
+	case "nexus3-cli-cleanup-policy", "nexus3-cli-cleanup-policy_3.20.0", "nexus3-cli-cleanup-policy_3.27.0":
+		return a.scriptPolicies
 	}
 	return nil
 }

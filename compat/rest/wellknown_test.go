@@ -9,6 +9,24 @@ import (
 	"entrepot/app/scripts"
 )
 
+// TestPolicyScript plays what nexus3-cli does for cleanup policies.
+func TestPolicyScript(t *testing.T) {
+	const name, run = "nexus3-cli-cleanup-policy_3.27.0", "v1/script/nexus3-cli-cleanup-policy_3.27.0/run"
+	r := newRig(t)
+	noError(t, r.api.Scripts.Import(t.Context(), scripts.Script{Name: name, Type: scripts.Groovy, Content: "x"}))
+	const shown = `{\"name\":\"old\",\"notes\":\"n\",\"mode\":\"delete\",\"format\":\"ALL_FORMATS\",\"criteria\":{\"lastBlobUpdated\":\"172800\"}}`
+	r.play(t, []exchange{
+		{"", "POST", run, `{"name":"old"}`, 403, nil},
+		{admin, "POST", run, `{"name":"old"}`, 400, []string{"Cleanup policy not found: old"}},
+		{admin, "POST", run, `{"name":"old","format":"all","notes":"n","criteria":{"lastBlobUpdated":2}}`, 200, []string{shown}},
+		{admin, "POST", run, `{"name":"old","format":"all","criteria":{"lastBlobUpdated":"x"}}`, 400, nil},
+		{admin, "POST", run, `{"name":"new","format":"cobol","criteria":{}}`, 400, nil},
+		{admin, "POST", run, `{"name":"old","criteria":{"lastDownloaded":"3"}}`, 200, []string{`\"lastDownloaded\":\"259200\"`, `\"name\":\"old\"`}},
+		{admin, "POST", run, " ", 200, []string{`"result" : "[{\"name\":\"old\"`}},
+		{admin, "GET", "v1/cleanup-policies/old", "", 200, []string{`"criteriaLastDownloaded" : 3`, `"criteriaLastBlobUpdated" : null`}},
+	})
+}
+
 // TestScriptsOfOldClients plays what nexus3-cli does: it brings its scripts along, which are not run but known by name.
 func TestScriptsOfOldClients(t *testing.T) {
 	const get, create, remove = "nexus3-cli-repository-get", "nexus3-cli-repository-create_3.21.0", "nexus3-cli-repository-delete"
