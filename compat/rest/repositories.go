@@ -132,11 +132,8 @@ func (a *API) examined(c *call) (repository.Definition, error) {
 		return repository.Definition{}, err
 	}
 	d, ok := a.engine.Lookup(c.Param("name"))
-	if !ok {
-		return d, quotedf(http.StatusNotFound, "Repository not found")
-	}
-	if d.Kind != formats.Cache {
-		return d, quotedf(http.StatusBadRequest, "Health check is for proxy repositories only")
+	if !ok || d.Kind != formats.Cache {
+		return d, statusOnly(http.StatusNotFound)
 	}
 	return d, nil
 }
