@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ const hookSecret = "geheim-hook"
 type listener struct {
 	t      testing.TB
 	addr   string
+	secret string
 	server *http.Server
 
 	mu         sync.Mutex
@@ -33,8 +35,8 @@ type listener struct {
 	last       map[string]string // the last body, by kind
 }
 
-func newListener(t testing.TB) *listener {
-	l := &listener{t: t, addr: freeAddress(t), deliveries: make(map[string]int), last: make(map[string]string)}
+func newListener(t testing.TB, secret string) *listener {
+	l := &listener{t: t, addr: freeAddress(t), secret: secret, deliveries: make(map[string]int), last: make(map[string]string)}
 	t.Cleanup(l.down)
 	return l
 }
@@ -60,7 +62,7 @@ func (l *listener) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	mac := hmac.New(sha1.New, []byte(hookSecret))
+	mac := hmac.New(sha1.New, []byte(l.secret))
 	mac.Write(body)
 	kind, signature := r.Header.Get("X-Nexus-Webhook-Id"), r.Header.Get("X-Nexus-Webhook-Signature")
 	if r.Method != http.MethodPost || signature != hex.EncodeToString(mac.Sum(nil)) || !strings.HasPrefix(r.Header.Get("User-Agent"), "Nexus/") {
@@ -117,7 +119,7 @@ func (s *server) hook(typ, properties string) string {
 // TestWebhooks tells a receiver that goes down and comes back of everything that was acknowledged, though the server is killed meanwhile.
 func TestWebhooks(t *testing.T) {
 	s := start(t)
-	content, global := newListener(t), newListener(t)
+	content, global := newListener(t, hookSecret), newListener(t, hookSecret)
 	content.up()
 	global.up()
 	s.makeRaw()
@@ -133,7 +135,7 @@ func TestWebhooks(t *testing.T) {
 	content.await("repository:asset CREATED /first")
 	s.json(http.MethodPost, "/service/rest/v1/repositories/raw/hosted", strings.Replace(rawRepository, `"files"`, `"more"`, 1))
 	global.await("global:repository CREATED more")
-	global.await("global:audit repository.manager created")
+	global.await("global:audit repository created")
 	assetID := regexp.MustCompile(`"assetId":"([^"]+)"`).FindStringSubmatch(content.last["rm:repository:asset"])
 	if status, text := s.do(http.MethodGet, "/service/rest/v1/assets/"+assetID[1], nil); status != http.StatusOK || !strings.Contains(text, "/first") {
 		t.Errorf("the id that was told: %d %s", status, text)
@@ -196,5 +198,47 @@ func checkOrder(t *testing.T, l *listener) {
 	}
 	if !slices.Equal(want, got) {
 		t.Errorf("told %q", got)
+	}
+}
+
+// TestImportedWebhook enables a webhook that an import brought: it signs with the secret of the old server, which no reply shows.
+func TestImportedWebhook(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	source := unpack(t, fixtures(t, "datadirs", "nexus-3.77-small.tar.gz"))
+	plan := run(t, "", binary(t), "import", "nexus", "--data", data, source, "--plan")
+	if strings.Contains(plan, "webhook") {
+		t.Errorf("the plan has something to say of webhooks:\n%s", plan)
+	}
+	importNexus(t, data, source)
+	password := dataDirectories["nexus-3.77-small"]
+	s := startIn(t, data)
+	l := newListener(t, "hook-secret-2")
+	l.up()
+	const id = "01a1feb0-9e28-b90c-64c4-f60afc53f75a"
+	body := fmt.Sprintf(`{"id":%q,"type":"webhook.repository","notes":"","enabled":true,"properties":{"repository":"maven-releases","names":"component",`+
+		`"url":"http://%s/repo-hook","secret":"#~NXRM~PLACEHOLDER~PASSWORD~#"}}`, id, l.addr)
+	if status, reply := s.rest(http.MethodPut, "/v1/capabilities/"+id, password, body); status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, reply)
+	}
+	req, err := http.NewRequest(http.MethodPut, contentURL(s, "maven-releases", "/org/hooked/lib/1.0/lib-1.0-notes.txt"), strings.NewReader("x"))
+	must(t, err)
+	req.SetBasicAuth("admin", password)
+	resp, err := client().Do(req)
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatal(resp.Status)
+	}
+	l.await("repository:component CREATED lib")
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		_, shown := get(t, client(), s.url("/api/v1/capabilities"), "admin", password)
+		if strings.Contains(string(shown), `"1 delivered, 0 given up"`) {
+			break
+		}
+		if strings.Contains(string(shown), "hook-secret") || time.Now().After(deadline) {
+			t.Fatalf("shown: %s", shown)
+		}
+		<-time.After(20 * time.Millisecond)
 	}
 }

@@ -21,9 +21,11 @@ type Capability struct {
 	Enabled    bool              `json:"enabled" default:"true"`
 	Notes      string            `json:"notes,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"` // secrets among them are written only
-	// Active and Reason tell whether it is in force, and if not, why; decided by the server.
+	// Active and Reason tell whether it is in force, and if not, why; Report tells how it does, of a webhook what was delivered and given up.
+	// They are decided by the server.
 	Active bool   `json:"active,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Report string `json:"report,omitempty"`
 }
 
 // Capabilities gives the capabilities.
@@ -36,7 +38,7 @@ func (r *Resources) Capabilities() *Set[Capability] {
 		List:  r.capabilities,
 		Get: func(ctx context.Context, name string) (Capability, error) {
 			c, err := r.capability(ctx, name)
-			return capabilityOf(c), err
+			return r.shownCapability(c), err
 		},
 		Row: func(ctx context.Context, name string) (kv.Row, error) {
 			c, err := r.capability(ctx, name)
@@ -105,7 +107,7 @@ func (r *Resources) keepCapability(ctx context.Context, name string) (Restore, e
 
 // fill gives a capability of a type that there is one of its name, and takes away what the server decides.
 func (d *Capability) fill() {
-	d.Active, d.Reason = false, ""
+	d.Active, d.Reason, d.Report = false, "", ""
 	if t, known := settings.TypeOf(d.Type); known && !t.Many && d.Name == "" {
 		d.Name = d.Type
 	}
@@ -128,7 +130,7 @@ func (r *Resources) capabilities(ctx context.Context) ([]Capability, error) {
 	list := []Capability{}
 	for _, c := range all {
 		if _, known := settings.TypeOf(c.Type); known {
-			list = append(list, capabilityOf(c))
+			list = append(list, r.shownCapability(c))
 		}
 	}
 	slices.SortFunc(list, func(a, b Capability) int { return cmp.Compare(a.Name, b.Name) })
@@ -151,7 +153,9 @@ func (r *Resources) capability(ctx context.Context, name string) (settings.Capab
 	return all[i], nil
 }
 
-func capabilityOf(c settings.Capability) Capability {
+func (r *Resources) shownCapability(c settings.Capability) Capability {
 	active, reason := settings.Standing(c)
-	return Capability{Name: c.Key(), Type: c.Type, Enabled: c.Enabled, Notes: c.Notes, Properties: c.Properties, Active: active, Reason: reason}
+	return Capability{
+		Name: c.Key(), Type: c.Type, Enabled: c.Enabled, Notes: c.Notes, Properties: c.Properties, Active: active, Reason: reason, Report: r.Settings.Report(c.ID),
+	}
 }

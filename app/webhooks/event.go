@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/hex"
@@ -85,35 +86,55 @@ func signature(secret string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// domains are the words of receivers for what is changed, where they differ from the audit's.
+// domains are the words of receivers for what is changed, where they differ from the audit's. Those of settings of which there is one have a
+// verb and an object of their own, see singles.
 var domains = map[string]string{
-	"user": "security.user", "role": "security.role", "privilege": "security.privilege", "anonymous": "security.anonymous",
-	"repository": "repository.manager", "asset": "repository.asset", "component": "repository.component", "blob-store": "blobstore", "task": "tasks",
+	"user": "security.user", "role": "security.role", "privilege": "security.privilege", "certificate": "security.sslcertificate",
+	"asset": "repository.asset", "component": "repository.component", "blob-store": "blobstore", "routing-rule": "RoutingRule",
+	"selector": "ContentSelector", "cleanup-policy": "cleanupPolicy", "task": "tasks",
 }
 
-// auditBody tells of a change of settings.
+var (
+	verbs   = map[string]string{"create": "created", "update": "updated", "delete": "deleted", "clone": "created", "invalidate-cache": "cacheInvalidated"}
+	singles = map[string]string{
+		"settings.anonymous": "security.anonymous", "settings.realms": "security.realm", "email.update": "email", "email.delete": "email",
+		"http.update": "httpclient",
+	}
+)
+
+// auditData is what a body says of a change of settings.
+type auditData struct {
+	Domain     string            `json:"domain"`
+	Type       string            `json:"type"`
+	Context    string            `json:"context"`
+	Attributes map[string]string `json:"attributes"`
+}
+
+// auditBody tells of a change of settings, or of content that somebody removed.
 func (s *Service) auditBody(e audit.Entry) (json.RawMessage, error) {
-	domain, verb, _ := strings.Cut(e.Action, ".")
-	if there, ok := domains[domain]; ok {
-		domain = there
-	}
-	if past, ok := map[string]string{"create": "created", "update": "updated", "delete": "deleted"}[verb]; ok {
-		verb = past
-	}
 	document := e.After
 	if document == nil {
 		document = e.Before
 	}
-	type body struct {
-		Domain     string            `json:"domain"`
-		Type       string            `json:"type"`
-		Context    string            `json:"context"`
-		Attributes map[string]string `json:"attributes"`
+	domain, verb, _ := strings.Cut(e.Action, ".")
+	data := auditData{cmp.Or(domains[domain], domain), cmp.Or(verbs[verb], verb), e.Object, attributes(document)}
+	if single := singles[e.Action]; single != "" {
+		data.Domain, data.Type, data.Context = single, "changed", "system"
+	}
+	switch domain {
+	case "asset":
+		repository, path, _ := strings.Cut(e.Object, "/")
+		data.Context = "/" + path
+		data.Attributes = map[string]string{"repository.name": repository, "path": data.Context}
+	case "component":
+		data.Context = data.Attributes["name"]
+		data.Attributes["repository.name"], data.Attributes["namespace"] = e.Object, data.Attributes["group"]
+		delete(data.Attributes, "group")
 	}
 	return encode(struct {
 		common
-		Audit body `json:"audit"`
-	}{s.common(e.Time, Initiator(e.Actor)), body{domain, verb, e.Object, attributes(document)}})
+		Audit auditData `json:"audit"`
+	}{s.common(e.Time, Initiator(e.Actor)), data})
 }
 
 // attributes gives the members of a document as texts.

@@ -342,7 +342,7 @@ func TestGlobal(t *testing.T) {
 	h.open() // as after a kill
 	h.serve()
 	defer h.stop()
-	r.await("global:audit security.user created jane", "global:repository CREATED HOSTED libs", "global:audit repository.manager deleted libs", "global:repository DELETED HOSTED libs")
+	r.await("global:audit security.user created jane", "global:repository CREATED HOSTED libs", "global:audit repository deleted libs", "global:repository DELETED HOSTED libs")
 	want := map[string]any{
 		"domain": "security.user", "type": "created", "context": "jane",
 		"attributes": map[string]any{"id": "jane", "roles": `["dev"]`, "active": "true", "password": "***"},
@@ -420,4 +420,29 @@ func TestNothingIsSentWhileFrozen(t *testing.T) {
 	frozen = nil
 	mu.Unlock()
 	r.await("repository:asset CREATED /a")
+}
+
+// TestWordsOfTheAudit has the words that the audit of a real server has for the same changes.
+func TestWordsOfTheAudit(t *testing.T) {
+	h := newHouse(t)
+	for _, tt := range []struct {
+		e    audit.Entry
+		want string
+	}{
+		{entry("role.update", "dev", nil, nil), `"domain":"security.role","type":"updated","context":"dev","attributes":{}`},
+		{entry("blob-store.create", "second", nil, nil), `"domain":"blobstore","type":"created","context":"second","attributes":{}`},
+		{entry("routing-rule.create", "r", nil, nil), `"domain":"RoutingRule","type":"created","context":"r","attributes":{}`},
+		{entry("repository.invalidate-cache", "r", nil, nil), `"domain":"repository","type":"cacheInvalidated","context":"r","attributes":{}`},
+		{entry("email.update", "settings", nil, map[string]any{"host": "mail"}), `"domain":"email","type":"changed","context":"system","attributes":{"host":"mail"}`},
+		{entry("asset.delete", "raw/gone/<a>.txt", nil, nil), `"domain":"repository.asset","type":"deleted","context":"/gone/<a>.txt","attributes":{"path":"/gone/<a>.txt","repository.name":"raw"}`},
+		{
+			entry("component.delete", "raw", map[string]any{"group": "/gone", "name": "/gone/a"}, nil),
+			`"domain":"repository.component","type":"deleted","context":"/gone/a","attributes":{"name":"/gone/a","namespace":"/gone","repository.name":"raw"}`,
+		},
+	} {
+		body, err := h.auditBody(tt.e)
+		if err != nil || !strings.HasSuffix(string(body), `"nodeId":"node","initiator":"admin/127.0.0.1","audit":{`+tt.want+"}}") {
+			t.Errorf("%s: %s, %v", tt.e.Action, body, err)
+		}
+	}
 }
