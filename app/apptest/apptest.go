@@ -40,7 +40,7 @@ const Free = 69_270_000_000
 type Server struct {
 	*domains.Domains
 	Store *kv.Store
-	Disk  *blobmemory.Driver // of the blob store "default"
+	Disk  *blobmemory.Driver // of the blob store "default", unless options say otherwise
 }
 
 // clear is a sealer that seals nothing.
@@ -76,7 +76,12 @@ func New(t testing.TB, change func(o *domains.Options)) *Server {
 	}
 	s := &Server{Store: o.Store, Disk: blobmemory.New(&blobmemory.Options{Now: o.Now})}
 	if o.Engine.OpenBlobs == nil {
-		o.Engine.OpenBlobs = s.openBlobs()
+		o.Engine.OpenBlobs = OpenBlobs(func(ref string) blob.Driver {
+			if ref == repository.DefaultBlobStore {
+				return s.Disk
+			}
+			return blobmemory.New(nil)
+		})
 	}
 	if o.Upkeep.Checkpoint == nil {
 		o.Upkeep.Checkpoint = func(context.Context) error { return nil }
@@ -88,15 +93,15 @@ func New(t testing.TB, change func(o *domains.Options)) *Server {
 	return s
 }
 
-// openBlobs opens each blob store once.
-func (s *Server) openBlobs() func(context.Context, repository.BlobStore) (*blob.Store, error) {
+// OpenBlobs opens each blob store once, over drivers that a function makes.
+func OpenBlobs(driver func(ref string) blob.Driver) func(context.Context, repository.BlobStore) (*blob.Store, error) {
 	var mu sync.Mutex
-	open := map[string]*blob.Store{repository.DefaultBlobStore: blob.New(repository.DefaultBlobStore, s.Disk, nil)}
+	open := make(map[string]*blob.Store)
 	return func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if open[d.Ref()] == nil {
-			open[d.Ref()] = blob.New(d.Ref(), blobmemory.New(nil), nil)
+			open[d.Ref()] = blob.New(d.Ref(), driver(d.Ref()), nil)
 		}
 		return open[d.Ref()], nil
 	}

@@ -13,16 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"entrepot/app/apptest"
 	"entrepot/app/cleanup"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
 	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,17 +28,8 @@ var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 }
-
-// clear is a sealer that seals nothing.
-type clear struct{}
-
-func (clear) Seal(s string) (string, error) { return s, nil }
-
-func (clear) Unseal(s string) (string, error) { return s, nil }
 
 type rig struct {
 	*cleanup.Service
@@ -52,19 +40,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	store := kv.New(kvmemory.New())
-	trees := catalog.New(store, nil)
-	policies, err := cleanup.Open(t.Context(), store)
-	must(t, err)
-	blobs := blob.New("default", blobmemory.New(nil), nil)
-	engine, err := repository.Open(t.Context(), repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{}, CleanupFormat: policies.Format,
-		OpenBlobs: func(context.Context, repository.BlobStore) (*blob.Store, error) { return blobs, nil },
-	})
-	must(t, err)
-	must(t, engine.CreateDefaults(t.Context(), false))
-	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	return &rig{cleanup.New(policies, engine, cleanup.Options{Now: func() time.Time { return now }}), t, engine, store}
+	s := apptest.New(t, func(o *domains.Options) { o.Now = func() time.Time { return now } })
+	return &rig{s.Cleanup, t, s.Engine, s.Store}
 }
 
 func (r *rig) repository(name, format string, policies ...string) {

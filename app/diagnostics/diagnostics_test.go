@@ -16,54 +16,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"entrepot/app/access"
+	"entrepot/app/apptest"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
 	"entrepot/app/telemetry"
-	"entrepot/formats"
-	"entrepot/formats/raw"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
-	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
-
-// clear is a sealer that seals nothing.
-type clear struct{}
-
-func (clear) Seal(s string) (string, error) { return s, nil }
-
-func (clear) Unseal(s string) (string, error) { return s, nil }
 
 func must(t *testing.T, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 }
 
 // server is one over memory whose administrator still has the default password.
 func server(t *testing.T) Options {
 	t.Helper()
-	ctx := t.Context()
-	store := kv.New(kvmemory.New())
-	trees := catalog.New(store, nil)
-	engine, err := repository.Open(ctx, repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{raw.New()}, Sealer: clear{},
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			return blob.New(d.Name, blobmemory.New(nil), nil), nil
-		},
-		FreeSpace: func(repository.BlobStore) (int64, error) { return 1000, nil },
-	})
-	must(t, err)
-	must(t, engine.CreateDefaults(ctx, false))
-	users, err := access.Open(ctx, store, &access.Options{InitialPassword: "admin123"})
-	must(t, err)
-	t.Cleanup(func() {
-		must(t, engine.Close())
-		must(t, trees.Close())
+	s := apptest.New(t, func(o *domains.Options) {
+		o.Engine.FreeSpace = func(repository.BlobStore) (int64, error) { return 1000, nil }
 	})
 	return Options{
-		Engine: engine, Access: users, Health: func() error { return nil }, Gatherer: telemetry.NewRegistry("1"), Folder: t.TempDir(), Claimed: "3.77.0-08",
+		Engine: s.Engine, Access: s.Access, Health: func() error { return nil }, Gatherer: telemetry.NewRegistry("1"), Folder: t.TempDir(), Claimed: "3.77.0-08",
 	}
 }
 

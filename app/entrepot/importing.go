@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"entrepot/app/kept"
 	"entrepot/app/progress"
 	"entrepot/migrate/blobs"
 	"entrepot/migrate/importer"
@@ -75,14 +74,9 @@ func (c *importBlobsCmd) Run(env *environment) (err error) {
 
 // importTarget gives what an import writes to.
 func (a *appliance) importTarget() importer.Target {
-	return importer.Target{
-		Engine: a.Engine, Access: a.Access, Records: kept.New(a.store, a.sealer), Store: a.store, Sealer: a.sealer,
-		FreeSpace: a.freeBytes, Adopted: a.adopted,
-		System: importer.System{
-			Node: a.Node, Trust: a.Trust, Outbound: a.Outbound, Mail: a.Mail, Settings: a.Settings, Scripts: a.Scripts, LDAP: a.LDAP, SAML: a.SAML, OAuth2: a.OAuth2,
-		},
-		Upkeep: importer.Upkeep{Cleanup: a.Cleanup, Tasks: a.Tasks},
-	}
+	target := importer.NewTarget(a.Domains, a.store, a.sealer)
+	target.FreeSpace, target.Adopted = a.freeBytes, a.adopted
+	return target
 }
 
 // importFlags are the flags of every import.

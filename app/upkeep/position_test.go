@@ -20,7 +20,7 @@ import (
 func manyBuilds(t *testing.T) *house {
 	h := newHouse(t)
 	days := int64(1)
-	must(t, h.policies.Create(t.Context(), cleanup.Policy{Name: "one", Format: "maven2", Criteria: cleanup.Criteria{AssetRegex: ".*-[13]\\.jar", UpdatedDays: &days}}, "admin"))
+	must(t, h.Cleanup.Create(t.Context(), cleanup.Policy{Name: "one", Format: "maven2", Criteria: cleanup.Criteria{AssetRegex: ".*-[13]\\.jar", UpdatedDays: &days}}, "admin"))
 	h.repository(repository.Definition{Name: "copy", Format: "maven2", Kind: formats.Cache, Upstream: &repository.Upstream{URL: "http://127.0.0.1:1/"}})
 	for i := range 5 {
 		h.put("copy", fmt.Sprintf("/g/a/%[1]d/a-%[1]d.jar", i), 20, -1)
@@ -40,7 +40,7 @@ func manyBuilds(t *testing.T) *house {
 
 func (h *house) positions() (n int) {
 	h.t.Helper()
-	for _, err := range h.store.Scan(h.t.Context(), "upkeep/positions", kv.Range{}) {
+	for _, err := range h.Store.Scan(h.t.Context(), "upkeep/positions", kv.Range{}) {
 		must(h.t, err)
 		n++
 	}

@@ -14,19 +14,16 @@ import (
 	"go.uber.org/goleak"
 
 	"entrepot/app/access"
+	"entrepot/app/apptest"
 	"entrepot/app/cleanup"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
-	"entrepot/app/search"
 	"entrepot/app/tasks"
 	"entrepot/app/upkeep"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
 	"entrepot/storage/blob"
 	blobmemory "entrepot/storage/blob/memory"
 	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,28 +32,13 @@ var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 }
-
-// clear is a sealer that seals nothing.
-type clear struct{}
-
-func (clear) Seal(s string) (string, error) { return s, nil }
-
-func (clear) Unseal(s string) (string, error) { return s, nil }
 
 // house is a server without an edge.
 type house struct {
+	*apptest.Server
 	t         *testing.T
-	engine    *repository.Engine
-	access    *access.Service
-	search    *search.Index
-	policies  *cleanup.Service
-	disk      *blobmemory.Driver
-	store     *kv.Store
-	types     []tasks.Type
 	stored    time.Time // of what is put
 	collected int64
 	steps     int // after which work is stopped; 0 for not at all
@@ -65,39 +47,23 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, stored: now.AddDate(0, 0, -100)}
-	clock := func() time.Time { return now }
-	store := kv.New(kvmemory.New())
-	trees := catalog.New(store, &catalog.Options{Now: clock})
-	h.disk = blobmemory.New(&blobmemory.Options{Now: func() time.Time { return h.stored }})
-	blobs := blob.New("default", h.disk, nil)
-	policies, err := cleanup.Open(t.Context(), store)
-	must(t, err)
-	h.engine, err = repository.Open(t.Context(), repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: clear{}, CleanupFormat: policies.Format, Now: clock,
-		OpenBlobs: func(context.Context, repository.BlobStore) (*blob.Store, error) { return blobs, nil },
+	disk := blobmemory.New(&blobmemory.Options{Now: func() time.Time { return h.stored }})
+	h.Server = apptest.New(t, func(o *domains.Options) {
+		o.Now = func() time.Time { return now }
+		o.Engine.OpenBlobs = apptest.OpenBlobs(func(string) blob.Driver { return disk })
+		o.Upkeep.Collected = func(blobs, _ int64) { h.collected += blobs }
 	})
-	must(t, err)
-	must(t, h.engine.CreateDefaults(t.Context(), false))
-	h.access, err = access.Open(t.Context(), store, &access.Options{InitialPassword: "secret"})
-	must(t, err)
-	t.Cleanup(func() { must(t, errors.Join(h.engine.Close(), trees.Close())) })
-	h.search = search.New(store, trees, nil)
-	h.policies = cleanup.New(policies, h.engine, cleanup.Options{Now: clock})
-	h.store = store
-	h.types = upkeep.Types(upkeep.Options{
-		Engine: h.engine, Store: store, Catalog: trees, Cleanup: h.policies, Search: h.search, Access: h.access, Now: clock,
-		Checkpoint: func(context.Context) error { return nil }, Collected: func(blobs, _ int64) { h.collected += blobs },
-	})
+	h.Disk = disk
 	return h
 }
 
 func (h *house) typ(id string) tasks.Type {
 	h.t.Helper()
-	i := slices.IndexFunc(h.types, func(t tasks.Type) bool { return t.ID == id })
+	i := slices.IndexFunc(h.Tasks.Types(), func(t tasks.Type) bool { return t.ID == id })
 	if i < 0 {
 		h.t.Fatalf("there is no type %s", id)
 	}
-	return h.types[i]
+	return h.Tasks.Types()[i]
 }
 
 // try does the work of a type.
@@ -151,7 +117,7 @@ func (h *house) repository(d repository.Definition) {
 	if d.Format == "maven2" {
 		d.Settings = map[string]string{"versionPolicy": "MIXED"}
 	}
-	must(h.t, h.engine.Create(h.t.Context(), d, "admin"))
+	must(h.t, h.Engine.Create(h.t.Context(), d, "admin"))
 }
 
 // put stores an artifact, or a file, of some days ago that was downloaded some days ago, never when that is negative.
@@ -168,7 +134,7 @@ func (h *house) put(repo, path string, days, downloaded int) {
 		}
 		a.ComponentAttributes = map[string]string{"baseVersion": parts[n-2]}
 	}
-	_, err := h.engine.Restore(h.t.Context(), repo, a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(path)), nil })
+	_, err := h.Engine.Restore(h.t.Context(), repo, a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(path)), nil })
 	must(h.t, err)
 }
 
@@ -179,7 +145,7 @@ func (h *house) loose(repo, path string, days, downloaded int) {
 	if downloaded >= 0 {
 		a.LastDownloaded = now.AddDate(0, 0, -downloaded)
 	}
-	_, err := h.engine.Restore(h.t.Context(), repo, a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(path)), nil })
+	_, err := h.Engine.Restore(h.t.Context(), repo, a, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(path)), nil })
 	must(h.t, err)
 }
 
@@ -187,7 +153,7 @@ func (h *house) loose(repo, path string, days, downloaded int) {
 func (h *house) holds(repo string) string {
 	h.t.Helper()
 	var all []string
-	for a, err := range h.engine.HeldAll(h.t.Context(), repo) {
+	for a, err := range h.Engine.HeldAll(h.t.Context(), repo) {
 		must(h.t, err)
 		if !strings.Contains(a.Path, "maven-metadata") {
 			all = append(all, a.Path[strings.LastIndex(a.Path, "/")+1:])
@@ -276,17 +242,17 @@ func TestCollectAndVerify(t *testing.T) {
 		h.put("files", fmt.Sprint("/", i), 50, -1)
 	}
 	days := int64(1)
-	must(t, h.policies.Create(t.Context(), cleanup.Policy{Name: "some", Format: "raw", Criteria: cleanup.Criteria{AssetRegex: "/[012]", UpdatedDays: &days}}, "admin"))
-	d, _ := h.engine.Lookup("files")
+	must(t, h.Cleanup.Create(t.Context(), cleanup.Policy{Name: "some", Format: "raw", Criteria: cleanup.Criteria{AssetRegex: "/[012]", UpdatedDays: &days}}, "admin"))
+	d, _ := h.Engine.Lookup("files")
 	d.Cleanup = []string{"some"}
-	must(t, h.engine.Update(t.Context(), d, "admin"))
+	must(t, h.Engine.Update(t.Context(), d, "admin"))
 	if got := h.do(upkeep.Cleanup); got != "3 components with 3 files (6 B) removed from 1 repository" {
 		t.Error(got)
 	}
 	if got := h.do(upkeep.CollectBlobs, "blobStore", "default", "dryRun", "true"); got != "3 blobs (6 B) of 5 would be removed" || h.collected != 0 {
 		t.Error(got, h.collected)
 	}
-	if _, err := h.engine.Freeze(t.Context(), repository.Freeze{}); err != nil {
+	if _, err := h.Engine.Freeze(t.Context(), repository.Freeze{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{upkeep.CollectBlobs, upkeep.RebuildSearch} {
@@ -294,7 +260,7 @@ func TestCollectAndVerify(t *testing.T) {
 			t.Errorf("%s while the server is frozen: %v", id, err)
 		}
 	}
-	if _, err := h.engine.Release(t.Context()); err != nil {
+	if _, err := h.Engine.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.do(upkeep.CollectBlobs, "blobStore", "default", "olderThanDays", "200"); got != "0 blobs (0 B) of 5 removed; 3 are too young" {
@@ -306,9 +272,9 @@ func TestCollectAndVerify(t *testing.T) {
 	if got := h.do(upkeep.VerifyBlobs, "blobStore", "*"); got != "2 blobs (4 B) verified; all as it should be" {
 		t.Error(got)
 	}
-	a, err := h.engine.Held(t.Context(), "files", "/3")
+	a, err := h.Engine.Held(t.Context(), "files", "/3")
 	must(t, err)
-	must(t, h.disk.Delete(t.Context(), a.Blob.Hash))
+	must(t, h.Disk.Delete(t.Context(), a.Blob.Hash))
 	if _, err := h.try(upkeep.VerifyBlobs, "blobStore", "default"); err == nil || !strings.Contains(err.Error(), "1 problem; ") || !strings.Contains(err.Error(), "content of /3") {
 		t.Errorf("a lost blob: %v", err)
 	}
@@ -330,7 +296,7 @@ func TestRebuild(t *testing.T) {
 		t.Error(got)
 	}
 	for _, path := range []string{"/org/acme/lib/maven-metadata.xml", "/org/acme/lib/1.0-SNAPSHOT/maven-metadata.xml.sha1", "/org/acme/other/maven-metadata.xml"} {
-		if a, err := h.engine.Held(t.Context(), "libs", path); err != nil || a == nil {
+		if a, err := h.Engine.Held(t.Context(), "libs", path); err != nil || a == nil {
 			t.Errorf("%s: %v %v", path, a, err)
 		}
 	}
@@ -349,17 +315,17 @@ func TestOrphanedTokens(t *testing.T) {
 	h := newHouse(t)
 	for _, user := range []string{"admin", "gone", "gone too"} {
 		for range 2 {
-			_, err := h.access.CreateToken(t.Context(), access.System(), access.Token{Domain: "NpmToken", Source: access.SourceLocal, User: user})
+			_, err := h.Access.CreateToken(t.Context(), access.System(), access.Token{Domain: "NpmToken", Source: access.SourceLocal, User: user})
 			must(t, err)
 		}
 	}
-	_, err := h.access.CreateToken(t.Context(), access.System(), access.Token{Domain: "NpmToken", Source: "LDAP", User: "far"})
+	_, err := h.Access.CreateToken(t.Context(), access.System(), access.Token{Domain: "NpmToken", Source: "LDAP", User: "far"})
 	must(t, err)
 	if got := h.do(upkeep.RemoveOrphanedTokens); got != "4 tokens removed" {
 		t.Error(got)
 	}
 	for user, want := range map[[2]string]int{{access.SourceLocal, "admin"}: 2, {"LDAP", "far"}: 1, {access.SourceLocal, "gone"}: 0} {
-		left, err := h.access.Tokens(t.Context(), access.TokenFilter{Source: user[0], User: user[1]})
+		left, err := h.Access.Tokens(t.Context(), access.TokenFilter{Source: user[0], User: user[1]})
 		must(t, err)
 		if len(left) != want {
 			t.Errorf("%v has %d tokens", user, len(left))

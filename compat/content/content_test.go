@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +15,11 @@ import (
 	"go.uber.org/goleak"
 
 	"entrepot/app/access"
+	"entrepot/app/apptest"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
-	"entrepot/app/seal"
 	"entrepot/app/server"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
-	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
 
 func TestMain(m *testing.M) {
@@ -45,34 +38,9 @@ type site struct {
 
 func open(t *testing.T, change func(*Options)) *site {
 	t.Helper()
-	ctx := context.Background()
-	store := kv.New(kvmemory.New())
-	trees := catalog.New(store, nil)
-	sealer, err := seal.Open(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{t: t}
-	s.engine, err = repository.Open(ctx, repository.Options{
-		Store: store, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: sealer,
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			return blob.New(d.Name, blobmemory.New(nil), nil), nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.access, err = access.Open(ctx, store, &access.Options{Formats: []string{"maven2", "raw"}, InitialPassword: "secret", Repositories: func() []access.RepositoryRef {
-		var refs []access.RepositoryRef
-		for _, d := range s.engine.List() {
-			refs = append(refs, access.RepositoryRef{Format: d.Format, Name: d.Name})
-		}
-		return refs
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts := Options{Engine: s.engine, Trees: trees, Access: s.access, Version: "3.77.0-08"}
+	d := apptest.New(t, func(o *domains.Options) { o.Access.InitialPassword = "secret" })
+	s := &site{t: t, engine: d.Engine, access: d.Access}
+	opts := Options{Engine: s.engine, Trees: d.Catalog, Access: s.access, Version: "3.77.0-08"}
 	if change != nil {
 		change(&opts)
 	}
@@ -88,11 +56,7 @@ func open(t *testing.T, change func(*Options)) *site {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		for name, err := range map[string]error{"server": srv.Shutdown(ctx), "engine": s.engine.Close(), "catalog": trees.Close()} {
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
+		apptest.Must(t, srv.Shutdown(ctx))
 	})
 	s.create(repository.Definition{Name: "files", Format: "raw", Kind: formats.Hosted, Write: repository.WriteAllow, Settings: map[string]string{"contentDisposition": "ATTACHMENT"}})
 	s.create(repository.Definition{Name: "mvn", Format: "maven2", Kind: formats.Hosted, Write: repository.WriteAllow, Settings: map[string]string{"versionPolicy": "MIXED", "layoutPolicy": "STRICT"}})

@@ -17,13 +17,12 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
+	"entrepot/app/apptest"
+	"entrepot/app/domains"
 	"entrepot/app/repository"
-	"entrepot/app/seal"
 	"entrepot/formats"
-	"entrepot/formats/raw"
 	"entrepot/migrate/blobs"
 	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
 	"entrepot/storage/catalog"
 	"entrepot/storage/kv"
 	kvmemory "entrepot/storage/kv/memory"
@@ -153,23 +152,13 @@ type bench struct {
 func newBench(t *testing.T, opts Options) *bench {
 	t.Helper()
 	rows := kv.New(kvmemory.New())
-	trees := catalog.New(rows, nil)
 	stores, err := Open(t.Context(), rows)
 	must(t, err)
-	sealer, err := seal.Open(filepath.Join(t.TempDir(), "key"))
-	must(t, err)
-	target := blob.New("default", blobmemory.New(nil), nil)
-	engine, err := repository.Open(t.Context(), repository.Options{
-		Store: rows, Catalog: trees, Formats: []formats.Format{raw.New()}, Sealer: sealer, Adopted: stores.Blobs,
-		OpenBlobs: func(context.Context, repository.BlobStore) (*blob.Store, error) { return target, nil },
-	})
-	must(t, err)
-	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	must(t, engine.CreateDefaults(t.Context(), false))
-	must(t, engine.Import(t.Context(), repository.Definition{
+	s := apptest.New(t, func(o *domains.Options) { o.Store, o.Engine.Adopted = rows, stores.Blobs })
+	must(t, s.Engine.Import(t.Context(), repository.Definition{
 		Name: "files", Format: "raw", Kind: formats.Hosted, Online: true, BlobStore: "default", Write: repository.WriteAllow,
 	}, "test"))
-	b := &bench{NewCopier(engine, trees, stores, opts), t, newFolder(t), engine, trees}
+	b := &bench{NewCopier(s.Engine, s.Catalog, stores, opts), t, newFolder(t), s.Engine, s.Catalog}
 	must(t, stores.Put(t.Context(), Store{Name: StoreName("o", "default"), Origin: "a test", Folders: []string{b.old.dir}}))
 	return b
 }

@@ -1,9 +1,7 @@
 package export_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,12 +14,11 @@ import (
 	"entrepot/app/access"
 	"entrepot/app/access/ldap"
 	"entrepot/app/access/oidc"
-	"entrepot/app/access/saml"
-	"entrepot/app/audit"
+	"entrepot/app/apptest"
 	"entrepot/app/cleanup"
+	"entrepot/app/domains"
 	"entrepot/app/kept"
 	"entrepot/app/mail"
-	"entrepot/app/node"
 	"entrepot/app/outbound"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
@@ -29,20 +26,13 @@ import (
 	"entrepot/app/seal"
 	"entrepot/app/settings"
 	"entrepot/app/tasks"
-	"entrepot/app/trust"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
 	"entrepot/migrate/blobs"
 	"entrepot/migrate/export"
 	"entrepot/migrate/importer"
 	"entrepot/migrate/inventory"
 	"entrepot/migrate/verify"
-	"entrepot/storage/blob"
-	blobmemory "entrepot/storage/blob/memory"
 	"entrepot/storage/catalog"
-	"entrepot/storage/kv"
-	kvmemory "entrepot/storage/kv/memory"
 )
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
@@ -58,54 +48,8 @@ func newTarget(t *testing.T) importer.Target {
 	t.Helper()
 	sealer, err := seal.Open(filepath.Join(t.TempDir(), "key"))
 	must(t, err)
-	rows := kv.New(kvmemory.New())
-	trees := catalog.New(rows, nil)
-	stores := make(map[string]*blob.Store)
-	engine, err := repository.Open(t.Context(), repository.Options{
-		Store: rows, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: sealer,
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			if stores[d.Name] == nil {
-				stores[d.Name] = blob.New(d.Name, blobmemory.New(nil), nil)
-			}
-			return stores[d.Name], nil
-		},
-	})
-	must(t, err)
-	must(t, engine.CreateDefaults(t.Context(), false))
-	service, err := access.Open(t.Context(), rows, nil)
-	must(t, err)
-	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	return importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
-}
-
-// applied stores changes without asking anybody.
-func applied(rows *kv.Store) func(context.Context, audit.Event, func() ([]kv.Op, error)) error {
-	return func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
-		ops, err := plan()
-		if err != nil {
-			return err
-		}
-		return rows.Apply(ctx, ops...)
-	}
-}
-
-// newSystem gives what takes the settings of a whole server.
-func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
-	t.Helper()
-	id, err := node.Open(t.Context(), rows, node.Options{})
-	must(t, err)
-	trusted, err := trust.Open(t.Context(), rows, trust.Options{})
-	must(t, err)
-	out, err := outbound.Open(t.Context(), rows, outbound.Options{Sealer: sealer})
-	must(t, err)
-	capabilities, err := settings.Open(t.Context(), rows, settings.Options{Sealer: sealer})
-	must(t, err)
-	return importer.System{
-		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
-		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
-		LDAP: ldap.New(rows, ldap.Options{Sealer: sealer, Change: applied(rows)}),
-		SAML: saml.New(rows, saml.Options{Sealer: sealer, Change: applied(rows)}), OAuth2: oidc.New(rows, oidc.Options{Sealer: sealer, Change: applied(rows)}),
-	}
+	d := apptest.New(t, func(o *domains.Options) { o.Sealer = sealer })
+	return importer.NewTarget(d.Domains, d.Store, sealer)
 }
 
 // fill gives a server one of everything.

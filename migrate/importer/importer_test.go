@@ -17,25 +17,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"entrepot/app/access"
-	"entrepot/app/access/ldap"
-	"entrepot/app/access/oidc"
-	"entrepot/app/access/saml"
-	"entrepot/app/audit"
+	"entrepot/app/apptest"
 	"entrepot/app/cleanup"
-	"entrepot/app/kept"
-	"entrepot/app/mail"
-	"entrepot/app/node"
-	"entrepot/app/outbound"
+	"entrepot/app/domains"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
-	"entrepot/app/scripts"
 	"entrepot/app/seal"
-	"entrepot/app/settings"
 	"entrepot/app/tasks"
-	"entrepot/app/trust"
 	"entrepot/formats"
-	"entrepot/formats/maven2"
-	"entrepot/formats/raw"
 	"entrepot/migrate/adopt"
 	"entrepot/migrate/importer"
 	"entrepot/migrate/inventory"
@@ -190,58 +179,14 @@ func newServerOver(t *testing.T, driver func() blob.Driver) *server {
 	sealer, err := seal.Open(t.TempDir() + "/key")
 	must(t, err)
 	rows := kv.New(kvmemory.New())
-	trees := catalog.New(rows, nil)
-	stores := make(map[string]*blob.Store)
 	adopted, err := adopt.Open(t.Context(), rows)
 	must(t, err)
-	engine, err := repository.Open(t.Context(), repository.Options{
-		Adopted: adopted.Blobs,
-		Store:   rows, Catalog: trees, Formats: []formats.Format{maven2.New(nil), raw.New()}, Sealer: sealer,
-		OpenBlobs: func(_ context.Context, d repository.BlobStore) (*blob.Store, error) {
-			if stores[d.Name] == nil {
-				stores[d.Name] = blob.New(d.Name, driver(), nil)
-			}
-			return stores[d.Name], nil
-		},
+	d := apptest.New(t, func(o *domains.Options) {
+		o.Store, o.Sealer, o.Engine.Adopted, o.Engine.OpenBlobs = rows, sealer, adopted.Blobs, apptest.OpenBlobs(func(string) blob.Driver { return driver() })
 	})
-	must(t, err)
-	must(t, engine.CreateDefaults(t.Context(), false))
-	service, err := access.Open(t.Context(), rows, nil)
-	must(t, err)
-	t.Cleanup(func() { must(t, errors.Join(engine.Close(), trees.Close())) })
-	target := importer.Target{Engine: engine, Access: service, Records: kept.New(rows, sealer), Store: rows, Sealer: sealer, System: newSystem(t, rows, sealer), Upkeep: newUpkeep(t, rows, engine)}
-	target.Adopted = adopt.NewCopier(engine, trees, adopted, adopt.Options{})
-	return &server{target, rows, trees}
-}
-
-// applied stores changes without asking anybody.
-func applied(rows *kv.Store) func(context.Context, audit.Event, func() ([]kv.Op, error)) error {
-	return func(ctx context.Context, _ audit.Event, plan func() ([]kv.Op, error)) error {
-		ops, err := plan()
-		if err != nil {
-			return err
-		}
-		return rows.Apply(ctx, ops...)
-	}
-}
-
-// newSystem gives what takes the settings of a whole server.
-func newSystem(t *testing.T, rows *kv.Store, sealer *seal.Sealer) importer.System {
-	t.Helper()
-	id, err := node.Open(t.Context(), rows, node.Options{})
-	must(t, err)
-	trusted, err := trust.Open(t.Context(), rows, trust.Options{})
-	must(t, err)
-	out, err := outbound.Open(t.Context(), rows, outbound.Options{Sealer: sealer})
-	must(t, err)
-	capabilities, err := settings.Open(t.Context(), rows, settings.Options{Sealer: sealer})
-	must(t, err)
-	return importer.System{
-		Node: id, Trust: trusted, Outbound: out, Settings: capabilities,
-		Mail: mail.New(rows, mail.Options{Sealer: sealer}), Scripts: scripts.New(rows, scripts.Options{}),
-		LDAP: ldap.New(rows, ldap.Options{Sealer: sealer, Change: applied(rows)}),
-		SAML: saml.New(rows, saml.Options{Sealer: sealer, Change: applied(rows)}), OAuth2: oidc.New(rows, oidc.Options{Sealer: sealer, Change: applied(rows)}),
-	}
+	target := importer.NewTarget(d.Domains, rows, sealer)
+	target.Adopted = adopt.NewCopier(d.Engine, d.Catalog, adopted, adopt.Options{})
+	return &server{target, rows, d.Catalog}
 }
 
 func must(t testing.TB, err error) {

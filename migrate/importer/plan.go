@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"entrepot/app/access"
+	"entrepot/app/domains"
 	"entrepot/app/kept"
 	"entrepot/app/progress"
 	"entrepot/app/repository"
@@ -43,6 +44,15 @@ type Target struct {
 	// FreeSpace tells how many bytes are free on the disk that takes blobs and records; nil when nobody knows.
 	FreeSpace func() (int64, error)
 	Adopted   *adopt.Copier // serves adopted blobs; nil when the server does not, then nothing can be adopted
+}
+
+// NewTarget gives the domains of a server as a target. FreeSpace and Adopted are the caller's to set.
+func NewTarget(d *domains.Domains, store *kv.Store, sealer Sealer) Target {
+	return Target{
+		Engine: d.Engine, Access: d.Access, Records: kept.New(store, sealer), Store: store, Sealer: sealer,
+		System: System{Node: d.Node, Trust: d.Trust, Outbound: d.Outbound, Mail: d.Mail, Settings: d.Settings, Scripts: d.Scripts, LDAP: d.LDAP, SAML: d.SAML, OAuth2: d.OAuth2},
+		Upkeep: Upkeep{Cleanup: d.Cleanup, Tasks: d.Tasks},
+	}
 }
 
 // Options tune an import. The zero value is a good default.
