@@ -92,6 +92,9 @@ func (s *Service) CreateAPIToken(ctx context.Context, subject *Subject, actor Ac
 	if err := withheld(subject.token); err != nil {
 		return Token{}, "", err
 	}
+	if subject.ends { // such as a token of an identity provider, for a few minutes
+		return Token{}, "", refuse(Withheld, "Credentials that end by themselves cannot get an API token: sign in with a password or in a browser.")
+	}
 	if err := t.validate(s.opts.Now()); err != nil {
 		return Token{}, "", err
 	}

@@ -51,3 +51,19 @@ func TestAPITokensLeadToNoOtherCredentials(t *testing.T) {
 		t.Error("the realm of API tokens can be activated")
 	}
 }
+
+// What ends soon, such as a token of an identity provider, is not made to last.
+func TestCredentialsThatEndGetNoAPIToken(t *testing.T) {
+	for _, expire := range []bool{false, true} {
+		w := newWorld()
+		s := w.open(t)
+		addUser(t, s, "ann", "nx-settings-read")
+		must(t, s.SetActiveRealms(t.Context(), System(), []string{RealmUserToken, RealmLocal}))
+		must(t, s.SetUserTokenSettings(t.Context(), System(), UserTokenSettings{Enabled: true, Expire: expire, Days: 30}))
+		must(t, s.ImportToken(t.Context(), Token{Domain: RealmUserToken, Source: SourceLocal, User: "ann", Name: "short", Created: w.clock.Now()}, "short:admin123"))
+		subject := login(t, s, "short", "admin123")
+		if _, _, err := s.CreateAPIToken(t.Context(), subject, subject.Actor(""), APIToken{Name: "more"}); (KindOf(err) == Withheld) != expire {
+			t.Errorf("ends %v: %v", expire, err)
+		}
+	}
+}

@@ -22,6 +22,7 @@ type Subject struct {
 	set       *permission.Set
 	limit     *permission.Set // of the API token that was shown; nil for none
 	token     string          // its digest
+	ends      bool            // the credentials end by themselves
 }
 
 // UserID gives the caller's user id; that of the anonymous user for callers without credentials, "" when anonymous access is off.
@@ -109,7 +110,7 @@ func (s *Service) subjectOf(ctx context.Context, snap *snapshot, id Identity) (*
 	roles = unique(roles)
 	standIn := snap.settings.Enabled && id.Source == SourceLocal && id.UserID == snap.settings.UserID
 	subject := &Subject{
-		userID: id.UserID, source: id.Source, realm: id.realm, standIn: standIn, roles: roles, set: snap.permissions(roles),
+		userID: id.UserID, source: id.Source, realm: id.realm, standIn: standIn, roles: roles, set: snap.permissions(roles), ends: !id.Until.IsZero(),
 	}
 	subject.needs = id.token == "" && snap.userTokens.Enabled && snap.userTokens.ProtectContent && slices.Contains(snap.realms, RealmUserToken)
 	if id.realm == RealmAPIToken {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"entrepot/app/access"
 )
 
 func TestTickets(t *testing.T) {
@@ -55,6 +57,27 @@ func TestOwnPassword(t *testing.T) {
 		{admin, "PUT", "internal/ui/user", `{"userId":"admin","firstName":"A","lastName":"B","email":"c@example.org"}`, 204, nil},
 		{admin, "GET", "internal/ui/user", "", 200, []string{`"firstName" : "A"`, `"external" : false`}},
 		{"", "GET", "internal/ui/user", "", 200, []string{`"userId" : "anonymous"`}},
+	})
+}
+
+// A user of another source who has the id of a local one changes nothing of that.
+func TestPasswordOfNamesake(t *testing.T) {
+	r := newRig(t)
+	r.play(t, []exchange{
+		{admin, "PUT", "v1/security/user-tokens", `{"enabled":true}`, 200, nil},
+		{admin, "PUT", "v1/security/realms/active", `["NexusAuthenticatingRealm","SamlRealm","User-Token-Realm"]`, 204, nil},
+		{admin, "POST", "v1/security/roles", `{"id":"changer","name":"changer","privileges":["nx-userschangepw"],"roles":[]}`, 200, nil},
+		{admin, "POST", "v1/security/saml/users", `{"userId":"admin","firstName":"A","lastName":"","emailAddress":"a@example.org","status":"active","roles":["changer"]}`, 201, nil},
+	})
+	made, passCode, err := r.api.access.CreateUserToken(t.Context(), access.System(), access.SourceSAML, "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket := r.api.tickets.issue("admin", time.Now())
+	r.play(t, []exchange{
+		{made.NameCode + ":" + passCode, "PUT", "internal/ui/user/admin/password", `{"authToken":"` + ticket + `","password":"taken"}`, 403, nil},
+		{"admin:taken", "GET", "v1/security/users", "", 401, nil},
+		{admin, "GET", "v1/security/users", "", 200, nil},
 	})
 }
 
