@@ -104,7 +104,7 @@ func (d *Directory) keepTable(ctx context.Context, inv *inventory.Inventory, t *
 		inv.Tables = append(inv.Tables, told)
 		return nil
 	}
-	count := int64(0)
+	var all []inventory.Record
 	for r, err := range d.rows(ctx, t.Schema+"."+t.Name) {
 		if errors.Is(err, h2.ErrUnsupported) {
 			told.Action, told.Why = inventory.TableLeave, fmt.Sprintf("cannot be read: %v", err)
@@ -117,13 +117,12 @@ func (d *Directory) keepTable(ctx context.Context, inv *inventory.Inventory, t *
 		if d.taken[place{table: name, number: r.nth}] {
 			continue
 		}
-		count++
 		kept := d.rowRecord(r, "table-"+name, "")
-		kept.Name = fmt.Sprintf("%012d", count)
-		inv.Records = append(inv.Records, kept)
+		kept.Name = fmt.Sprintf("%012d", len(all)+1)
+		all = append(all, kept)
 	}
-	if told.Rows = count; count > 0 {
-		inv.Tables = append(inv.Tables, told)
+	if told.Rows = int64(len(all)); told.Rows > 0 {
+		inv.Tables, inv.Records = append(inv.Tables, told), append(inv.Records, all...)
 	}
 	return nil
 }

@@ -61,10 +61,8 @@ func (p *Plan) homeOf(section string) home {
 		return p.securityHome(actor)
 	case sectionLDAP:
 		return p.directoryHome(actor)
-	case sectionSAML:
-		return p.samlHome(actor)
-	case sectionOAuth2:
-		return p.oauth2Home(actor)
+	case sectionSAML, sectionOAuth2:
+		return p.signOnHome(section, actor)
 	case sectionPolicies:
 		return p.policyHome()
 	case sectionTasks:

@@ -34,24 +34,23 @@ func (p *Plan) signOns(s *inventory.System) []*setting {
 	return all
 }
 
-func (p *Plan) samlHome(actor access.Actor) home {
-	target := p.target.System.SAML
-	return home{
-		func(ctx context.Context, _ string) (any, error) {
-			settings, pair, err := target.Export(ctx)
-			return stateOf(inventory.SAML{Settings: settings, Pair: &pair}, err)
-		},
-		func(ctx context.Context, _ string) error { return target.Delete(ctx, actor) },
+// signOnHome knows a provider with its secrets.
+func (p *Plan) signOnHome(section string, actor access.Actor) home {
+	target := p.target.System
+	if section == sectionSAML {
+		return home{
+			func(ctx context.Context, _ string) (any, error) {
+				settings, pair, err := target.SAML.Export(ctx)
+				return stateOf(inventory.SAML{Settings: settings, Pair: &pair}, err)
+			},
+			func(ctx context.Context, _ string) error { return target.SAML.Delete(ctx, actor) },
+		}
 	}
-}
-
-func (p *Plan) oauth2Home(actor access.Actor) home {
-	target := p.target.System.OAuth2
 	return home{
 		func(ctx context.Context, _ string) (any, error) {
-			settings, err := target.Settings(ctx)
+			settings, err := target.OAuth2.Settings(ctx)
 			return stateOf(inventory.OAuth2{Settings: settings, Secret: string(settings.ClientSecret)}, err)
 		},
-		func(ctx context.Context, _ string) error { return target.Clear(ctx, actor) },
+		func(ctx context.Context, _ string) error { return target.OAuth2.Clear(ctx, actor) },
 	}
 }
