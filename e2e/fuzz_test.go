@@ -17,8 +17,8 @@ const locksOut = "change-password|read-only|realms|lifecycle|tasks/|/apply|/free
 // TestFuzz has schemathesis make requests from the servers' own descriptions, right and wrong ones. No answer may be a failure of the
 // server, have a status that the description does not name, or a body of another shape.
 //
-// The cases are the same each time, but for ids that the server made up: all that follow from a description, and as many derived ones
-// of each operation as a minute has room for. ENTREPOT_FUZZ has arguments for other ones: "--seed 7 --max-examples 30".
+// The cases are the same each time, but for what they pick out of answers (ids, times): all that follow from a description, and as many
+// derived ones of each operation as a minute has room for. ENTREPOT_FUZZ has arguments for other ones: "--seed 7 --max-examples 30".
 func TestFuzz(t *testing.T) {
 	tool := schemathesis(t)
 	for name, c := range map[string]struct{ document, checks, examples string }{
