@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"entrepot/app/progress"
+	"entrepot/app/tasks"
 	"entrepot/migrate/adopt"
 )
 
@@ -35,14 +39,101 @@ func (a *appliance) completeRecords(ctx context.Context) bool {
 	}
 }
 
-// copyBehind makes the records of adopted assets whole and copies their blobs until what it returns is called.
+// copyAdopted is the id of the type of tasks that copy adopted blobs. It is there only while there is something to copy.
+const copyAdopted = "copy-adopted"
+
+// adoptionTypes gives the type of the task that copies adopted blobs, if there are any.
+func (a *appliance) adoptionTypes(stores *adopt.Stores) []tasks.Type {
+	if !stores.Needed() {
+		return nil
+	}
+	return []tasks.Type{{
+		ID: copyAdopted, Name: "Adopted blob stores: copy behind", Single: true,
+		Help: "Copies blobs that are served from an old server's folders, until these are not needed any more. It starts with the server.",
+		Do: func(ctx context.Context, _ map[string]string, m *tasks.Monitor) (string, error) {
+			return a.copyAll(ctx, m)
+		},
+	}}
+}
+
+// copyAll copies until nothing is left. What is tried again counts once.
+func (a *appliance) copyAll(ctx context.Context, m *tasks.Monitor) (string, error) {
+	all, err := a.adopted.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	var total, size int64
+	for _, s := range all {
+		total, size = total+s.Blobs, size+s.Bytes
+	}
+	m.Total(total)
+	m.Say("copying %s in %d blobs", progress.Bytes(size), total)
+	var done atomic.Int64
+	a.adopted.Run(ctx, func(n, _ int64) {
+		if done.Add(n) <= total {
+			m.Add(n)
+		}
+	})
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return fmt.Sprintf("Copied %d blobs, %s", total, progress.Bytes(size)), nil
+}
+
+// startCopying starts the task that copies adopted blobs.
+func (a *appliance) startCopying(ctx context.Context) {
+	for {
+		retry, err := startRetry, a.adoptionTask(ctx)
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return
+		case errors.Is(err, tasks.ErrDisabled):
+			a.log.Warn("adopted blobs are not copied: the task is disabled", "type", copyAdopted)
+			return
+		case !errors.Is(err, tasks.ErrClosed): // tasks are served in a moment
+			retry = completeRetry
+			a.log.Warn("the task that copies adopted blobs cannot be started", "retry", retry, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
+		}
+	}
+}
+
+// startRetry is how often is looked whether tasks are served.
+const startRetry = 100 * time.Millisecond
+
+// adoptionTask starts the task while it is needed, and removes it after that.
+func (a *appliance) adoptionTask(ctx context.Context) error {
+	_, needed := a.Tasks.Type(copyAdopted)
+	if needed {
+		d := tasks.Definition{Type: copyAdopted, Name: "Copy adopted blobs", Enabled: true, Schedule: tasks.Schedule{Frequency: tasks.Manual}}
+		if err := a.Tasks.Ensure(ctx, d); err != nil {
+			return err
+		}
+	}
+	for _, t := range a.Tasks.List() {
+		switch {
+		case t.Type != copyAdopted:
+		case needed:
+			return a.Tasks.Start(ctx, t.ID, "")
+		default:
+			return a.Tasks.Delete(ctx, t.ID, "")
+		}
+	}
+	return nil
+}
+
+// copyBehind makes the records of adopted assets whole, and starts to copy their blobs, until what it returns is called.
 func (a *appliance) copyBehind(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if a.completeRecords(ctx) {
-			a.adopted.Run(ctx)
+			a.startCopying(ctx)
 		}
 	}()
 	return func() {

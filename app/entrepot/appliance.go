@@ -107,7 +107,7 @@ func (a *appliance) options(stores *adopt.Stores) domains.Options {
 		},
 		Audit:  audit.Options{Path: a.path(auditFile)},
 		Upkeep: upkeep.Options{Checkpoint: a.records.Checkpoint, Collected: a.figures.count},
-		Tasks:  tasks.Options{Needless: names.Needless, Ended: a.figures.ended},
+		Tasks:  tasks.Options{Types: a.adoptionTypes(stores), Needless: names.Needless, Ended: a.figures.ended},
 		Webhooks: webhooks.Options{
 			KindName: func(kind string) string { return names.Type(formats.Kind(kind)) }, AssetID: rest.AssetID, ComponentID: rest.ComponentID,
 			Counted: a.figures.attempted,

@@ -226,7 +226,7 @@ func TestPass(t *testing.T) {
 	must(t, os.WriteFile(missing, []byte("missing"), 0o644))
 	must(t, os.WriteFile(short, []byte("too short"), 0o644))
 	must(t, os.WriteFile(flipped, []byte("flipped"), 0o644))
-	b.Run(ctx)
+	b.Run(ctx, nil)
 	if s := b.status(); s.Blobs != 0 || s.Failures != 0 || s.Finished.IsZero() {
 		t.Errorf("after all was repaired: %+v", s)
 	}

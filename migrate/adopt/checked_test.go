@@ -171,7 +171,7 @@ func TestDamageFoundAsServed(t *testing.T) {
 		t.Errorf("the next reader: %v", err)
 	}
 	flip(t, name, 0)
-	b.Run(t.Context())
+	b.Run(t.Context(), nil)
 	if s := b.status(); s.Blobs != 0 || s.Failures != 0 || s.Finished.IsZero() {
 		t.Errorf("after it was repaired: %+v", s)
 	}

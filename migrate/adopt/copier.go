@@ -99,12 +99,12 @@ func (c *Copier) Status(ctx context.Context) ([]Status, error) {
 	return all, nil
 }
 
-// Run copies until nothing is left or ctx ends. What could not be copied is tried again from time to time.
-func (c *Copier) Run(ctx context.Context) {
+// Run copies until nothing is left or ctx ends. What could not be copied is tried again from time to time. done is as for Pass.
+func (c *Copier) Run(ctx context.Context, done func(blobs, bytes int64)) {
 	for {
 		left := false
 		for _, name := range c.stores.names() {
-			err := c.Pass(ctx, name, nil)
+			err := c.Pass(ctx, name, done)
 			if ctx.Err() != nil {
 				return
 			}

@@ -9,7 +9,7 @@
 //	stores, err := adopt.Open(ctx, rows)
 //	engine, err := repository.Open(ctx, repository.Options{Adopted: stores.Blobs, …})
 //	copier := adopt.NewCopier(engine, trees, stores, adopt.Options{})
-//	copier.Run(ctx) // while the server serves
+//	copier.Run(ctx, nil) // while the server serves
 package adopt
 
 import (
@@ -215,6 +215,9 @@ func (s *Stores) forget(ctx context.Context, store string, h blob.Hash) error {
 func failureKey(store string, h blob.Hash) kv.Key {
 	return kv.Key{Partition: failuresPartition + store, Sort: string(h[:])}
 }
+
+// Needed reports that there is a store that is still needed.
+func (s *Stores) Needed() bool { return len(s.names()) > 0 }
 
 // names are those of all stores that are still needed.
 func (s *Stores) names() []string {
