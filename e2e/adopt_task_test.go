@@ -68,7 +68,10 @@ func TestAdoptionIsATask(t *testing.T) {
 	if status, body := s.rest(http.MethodPost, "/v1/tasks/"+id+"/stop", password, ""); status != http.StatusNoContent {
 		t.Errorf("stop: %d %s", status, body)
 	}
-	eventually(t, "the task to stop", func() bool { _, state, last, _ := s.adoptionTask(password); return state == "waiting" && last == "stopped" })
+	eventually(t, "the task to stop", func() bool {
+		_, state, last, _ := s.adoptionTask(password)
+		return state == "waiting" && last == "stopped"
+	})
 	left := s.gauge("entrepot_adopted_blobs")
 	if status, body := s.rest(http.MethodPost, "/v1/tasks/"+id+"/run", password, ""); status != http.StatusNoContent {
 		t.Errorf("run: %d %s", status, body)

@@ -67,18 +67,8 @@ func (p *Plan) homeOf(section string) home {
 		return p.policyHome()
 	case sectionTasks:
 		return p.taskHome()
-	case sectionCapabilities:
-		return p.capabilityHome()
-	case sectionScripts:
-		return p.scriptHome()
-	case sectionMail:
-		return p.mailHome()
-	case sectionHTTP:
-		return p.httpHome()
-	case sectionCertificates:
-		return p.certificateHome()
-	case sectionSystem:
-		return p.nodeHome()
+	case sectionCapabilities, sectionScripts, sectionMail, sectionHTTP, sectionCertificates, sectionSystem:
+		return p.serverHome(section)
 	}
 	return home{
 		func(ctx context.Context, name string) (any, error) { return p.recordState(ctx, section, name) },

@@ -155,6 +155,23 @@ func (p *Plan) system(s *inventory.System) []*setting {
 	return all
 }
 
+// serverHome gives the home of a section of what is set for the whole server.
+func (p *Plan) serverHome(section string) home {
+	switch section {
+	case sectionCapabilities:
+		return p.capabilityHome()
+	case sectionScripts:
+		return p.scriptHome()
+	case sectionMail:
+		return p.mailHome()
+	case sectionHTTP:
+		return p.httpHome()
+	case sectionCertificates:
+		return p.certificateHome()
+	}
+	return p.nodeHome()
+}
+
 // certificates lists what is trusted, by fingerprint.
 func (p *Plan) certificates(trusted []inventory.Certificate) []*setting {
 	var all []*setting
