@@ -214,7 +214,7 @@ func (d *Domains) openSettings(ctx context.Context) (err error) {
 			if d.Webhooks == nil { // opened later
 				return nil
 			}
-			return d.Webhooks.Refresh(ctx)
+			return d.Webhooks.Refresh(context.WithoutCancel(ctx)) // the change is made
 		},
 		Report: func(id string) string { return d.Webhooks.Describe(id) },
 	})

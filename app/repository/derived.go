@@ -216,7 +216,8 @@ func (e *Engine) renewRead(ctx context.Context, x *exchange) {
 	}
 	for _, path := range paths {
 		if err := e.makeDocument(ctx, x.repo, path, false); err != nil && ctx.Err() == nil {
-			e.log.Warn("document is not made anew before it is read", "repository", x.def.Name, "path", path, "error", err)
+			// That it is stale is logged as an error by who renews everything; this may be asked for often.
+			e.log.Debug("document is not made anew before it is read", "repository", x.def.Name, "path", path, "error", err)
 		}
 	}
 }

@@ -135,6 +135,17 @@ func TestCloneTakesStaleDocumentsAlong(t *testing.T) {
 	wantVersions(b, "two", "1.1")
 }
 
+// TestUploadIsToldOfAfterAKill has files of an upload, and no metadata yet.
+func TestUploadIsToldOfAfterAKill(t *testing.T) {
+	b := newBench(t)
+	b.create(mavenHosted("one"))
+	must(t, b.ContentOf("one").MarkStale(t.Context(), []string{toolMetadata}, true))
+	b.want(b.do("PUT", "one", "/g/a/1.0/a-1.0.jar", "x"), 201, "")
+	b.open()
+	settled(b, "one")
+	wantVersions(b, "one", "1.0")
+}
+
 // stubborn is the maven format whose documents cannot be made as long as broken is set.
 type stubborn struct {
 	*maven2.Format
