@@ -15,7 +15,9 @@
 //
 // Example:
 //
-//	hooks, err := webhooks.Open(ctx, store, webhooks.Options{Capabilities: settings.Capabilities, Repository: engine.Lookup, …})
+//	hooks, err := webhooks.Open(ctx, store, webhooks.Options{
+//		Capabilities: settings.Capabilities, Repositories: engine.List, Content: engine.ContentOf, NodeID: node.ID,
+//	})
 //	hooks.Refresh(ctx)  // after each change of capabilities
 //	hooks.Told(ctx, entry, true)  // after each event of the audit
 //	hooks.Run(ctx)
