@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"entrepot/app/access"
-	"entrepot/app/access/password"
+	hash "entrepot/app/access/password"
 	"entrepot/app/access/permission"
 	"entrepot/app/audit"
 	"entrepot/app/domains"
@@ -27,14 +27,10 @@ import (
 	kvmemory "entrepot/storage/kv/memory"
 )
 
-// Password is that of the user admin, and Admin are the credentials as tests write them.
-const (
-	Password = "admin123"
-	Admin    = "admin:" + Password
-)
+const password = "admin123" // of the user admin
 
-// Free is how many bytes every blob store has left.
-const Free = 69_270_000_000
+// Admin are the credentials of the user admin, with ":" between name and password.
+const Admin = "admin:" + password
 
 // Server is a server in memory.
 type Server struct {
@@ -64,11 +60,11 @@ func New(t testing.TB, change func(o *domains.Options)) *Server {
 	o := domains.Options{
 		Store: kv.New(kvmemory.New()), Sealer: clear{},
 		Engine: repository.Options{
-			Formats: []formats.Format{maven2.New(nil), raw.New()}, FreeSpace: func(repository.BlobStore) (int64, error) { return Free, nil },
+			Formats: []formats.Format{maven2.New(nil), raw.New()}, FreeSpace: func(repository.BlobStore) (int64, error) { return 69_270_000_000, nil },
 		},
 		Access: access.Options{
-			Formats: []string{"maven2", "raw"}, InitialPassword: Password, Sleep: func(context.Context, time.Duration) error { return nil },
-			Passwords: &password.Options{Cost: password.Cost{Memory: 8, Passes: 1, Threads: 1}},
+			Formats: []string{"maven2", "raw"}, InitialPassword: password, Sleep: func(context.Context, time.Duration) error { return nil },
+			Passwords: &hash.Options{Cost: hash.Cost{Memory: 8, Passes: 1, Threads: 1}},
 		},
 	}
 	if change != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"entrepot/app/access"
 	"entrepot/app/access/password"
@@ -24,7 +25,7 @@ import (
 func (d *Domains) Rehearsal(ctx context.Context) (*Rehearsal, error) {
 	o := d.opts
 	o.Store, o.Log = kv.New(overlay.New(d.opts.Store)), slog.New(slog.DiscardHandler)
-	o.Audit, o.Catalog = audit.Options{}, catalog.Options{}
+	o.Audit, o.Catalog = audit.Options{}, catalog.Options{FlushInterval: 24 * time.Hour} // it has nothing to do
 	o.Engine.Still, o.Engine.FreeSpace = true, nil
 	o.Engine.OpenBlobs = func(_ context.Context, s repository.BlobStore) (*blob.Store, error) {
 		return blob.New(s.Ref(), blobmemory.New(nil), nil), nil
