@@ -147,6 +147,9 @@ func TestResetPassword(t *testing.T) {
 			t.Errorf("password %q: %d; want %d", given, status, want)
 		}
 	}
+	if status, text := s.rest(http.MethodPut, "/v1/security/realms/active", made, `["OAuth2Realm"]`); status != http.StatusNoContent {
+		t.Errorf("realms that let nobody in: %d %s", status, text)
+	}
 	s.stop()
 	t.Setenv("ENTREPOT_NEW_PASSWORD", "chosen")
 	if out := run(t, t.TempDir(), binary(t), "admin", "reset-password", "--data", s.data); strings.Contains(out, "chosen") {

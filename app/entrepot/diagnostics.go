@@ -38,7 +38,13 @@ func (a *appliance) configurationDocuments() []diagnostics.Document {
 		diagnostics.JSON("repositories.json", func(context.Context) (any, error) { return a.Engine.List(), nil }),
 		diagnostics.JSON("blobstores.json", func(context.Context) (any, error) { return a.Engine.BlobStores(), nil }),
 		diagnostics.JSON("routing-rules.json", func(context.Context) (any, error) { return a.Engine.RoutingRules(), nil }),
-		diagnostics.JSON("capabilities.json", func(ctx context.Context) (any, error) { return a.Settings.Capabilities(ctx) }),
+		diagnostics.JSON("capabilities.json", func(ctx context.Context) (any, error) {
+			all, err := a.Settings.Capabilities(ctx)
+			for i := range all {
+				all[i] = all[i].Told()
+			}
+			return all, err
+		}),
 		diagnostics.JSON("http.json", func(context.Context) (any, error) { return a.Outbound.InForce(), nil }),
 		diagnostics.JSON("mail.json", func(ctx context.Context) (any, error) {
 			m, _, err := a.Mail.Settings(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"entrepot/app/access"
 	"entrepot/app/config"
@@ -171,12 +172,27 @@ type resetPasswordCmd struct {
 
 // Help gives an example.
 func (resetPasswordCmd) Help() string {
-	return `The server must not run on the data folder meanwhile. Give the password by the variable ENTREPOT_NEW_PASSWORD rather than by the
+	return `Where the realm of local users is not active, it is activated too.
+
+The server must not run on the data folder meanwhile. Give the password by the variable ENTREPOT_NEW_PASSWORD rather than by the
 flag, which others on the machine can read.
 
 Example:
 
   entrepot admin reset-password --data /var/lib/entrepot`
+}
+
+// activateLocalRealm makes passwords count again where somebody switched that off.
+func activateLocalRealm(env *environment, a *appliance) error {
+	active, err := a.Access.ActiveRealms(env.ctx)
+	if err != nil || slices.Contains(active, access.RealmLocal) {
+		return err
+	}
+	if err := a.Access.SetActiveRealms(env.ctx, access.System(), append(active, access.RealmLocal)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "the realm %s is active again\n", access.RealmLocal)
+	return err
 }
 
 // Run sets the password.
@@ -191,6 +207,9 @@ func (c *resetPasswordCmd) Run(env *environment) (err error) {
 		password = rand.Text()
 	}
 	if err := a.Access.ChangePassword(env.ctx, access.System(), access.PasswordChange{UserID: c.User, Password: password}); err != nil {
+		return err
+	}
+	if err := activateLocalRealm(env, a); err != nil {
 		return err
 	}
 	if c.Password == "" {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,19 @@ type Capability struct {
 	Notes      string            `json:"notes,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"`
 	Secrets    map[string]Secret `json:"-"` // properties of kind Password. A change keeps those that it does not name.
+}
+
+// Told gives the capability as it is told to others than administrators: in the audit, which webhooks carry on, and in a support archive.
+// The address of a webhook ends with its host, because what follows is often what lets into the receiver.
+func (c Capability) Told() Capability {
+	if c.Type != TypeGlobalHook && c.Type != TypeRepositoryHook {
+		return c
+	}
+	c.Properties = maps.Clone(c.Properties)
+	if u, err := url.Parse(c.Properties["url"]); err == nil && (u.User != nil || u.Path != "" || u.RawQuery != "") {
+		c.Properties["url"] = u.Scheme + "://" + u.Host + "/***"
+	}
+	return c
 }
 
 // Key is what a capability is called: the type, when there is one of it, else the name, or the id of one without.
@@ -234,7 +248,7 @@ func (s *Settings) Create(ctx context.Context, c Capability) (Capability, error)
 		if err := s.put(ctx, c, kv.PutNew); err != nil {
 			return err
 		}
-		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.create", Object: c.Type, After: c})
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.create", Object: c.Type, After: c.Told()})
 		return nil
 	})
 }
@@ -263,7 +277,7 @@ func (s *Settings) Update(ctx context.Context, c Capability) (Capability, error)
 		if err := s.put(ctx, c, kv.Put); err != nil {
 			return err
 		}
-		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.update", Object: c.Type, Before: before, After: c})
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.update", Object: c.Type, Before: before.Told(), After: c.Told()})
 		return nil
 	})
 }
@@ -297,7 +311,7 @@ func (s *Settings) Delete(ctx context.Context, id string) error {
 		if err := s.store.Apply(ctx, kv.Delete(key(id))); err != nil {
 			return fmt.Errorf("settings: delete capability: %w", err)
 		}
-		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.delete", Object: before.Type, Before: before})
+		audit.Record(ctx, s.opts.Audit, audit.Event{Action: "capability.delete", Object: before.Type, Before: before.Told()})
 		return nil
 	})
 }

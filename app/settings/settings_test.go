@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"entrepot/app/audit"
 	"entrepot/formats"
 	"entrepot/storage/kv"
 	"entrepot/storage/kv/memory"
@@ -111,6 +113,32 @@ func TestSecretsAreSealedAndKept(t *testing.T) {
 	got, err := s.Capability(t.Context(), c.ID)
 	if err != nil || got.Secrets["secret"] != "geheim" || got.Notes != "changed" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// recorder keeps what the audit is told.
+type recorder []audit.Event
+
+func (r *recorder) Record(_ context.Context, e audit.Event) { *r = append(*r, e) }
+
+func TestAddressesOfHooksAreNotTold(t *testing.T) {
+	var told recorder
+	s := open(t, kv.New(memory.New()), Options{Audit: &told})
+	c, err := s.Create(t.Context(), Capability{
+		Type: TypeGlobalHook, Properties: map[string]string{"names": "audit", "url": "https://u:word@hook.example.org:8443/T0/geheim?key=geheim"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = s.Update(t.Context(), c); err != nil || !strings.Contains(c.Properties["url"], "geheim") {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if err := s.Delete(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(told)
+	if err != nil || len(told) != 3 || strings.Contains(string(text), "geheim") || strings.Contains(string(text), "word") || strings.Count(string(text), `"https://hook.example.org:8443/***"`) != 4 {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 
