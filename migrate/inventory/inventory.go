@@ -48,6 +48,8 @@ type Inventory struct {
 	// Complete says that the source has all that its installation holds, so that what an earlier import brought and is not in it any
 	// more was deleted there.
 	Complete bool
+	// Living says that the source serves clients while it is read, so that it may tell of a later download each time it is asked.
+	Living bool
 
 	BlobStores   []BlobStore
 	RoutingRules []repository.RoutingRule

@@ -19,7 +19,7 @@ func (s *Server) Describe(ctx context.Context) (*inventory.Inventory, error) {
 	if err := s.Close(); err != nil { // of an attempt that failed
 		return nil, err
 	}
-	inv := &inventory.Inventory{Origin: fmt.Sprintf("living server %s (%s)", s.base, s.version)}
+	inv := &inventory.Inventory{Origin: fmt.Sprintf("living server %s (%s)", s.base, s.version), Living: true}
 	for _, read := range []func(context.Context, *inventory.Inventory) error{
 		s.readSystem, s.readBlobStores, s.readRoutingRules, s.readRepositories, s.readAccounts, s.readLDAP, s.readServer, s.readPolicies, s.list,
 	} {

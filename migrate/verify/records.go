@@ -33,10 +33,14 @@ func different(dates ...date) string {
 }
 
 // dates compares those of an asset.
-func dates(a *inventory.Asset, held *catalog.Asset) string {
+func (c *comparison) dates(a *inventory.Asset, held *catalog.Asset) string {
+	downloaded := a.LastDownloaded
+	if c.living {
+		downloaded = time.Time{} // the import itself downloaded, and so does everybody
+	}
 	return different(
 		date{"created", a.Created, held.Created, false}, date{"updated", a.Updated, held.Updated, true},
-		date{"stored", a.BlobUpdated, held.BlobUpdated, false}, date{"last downloaded", a.LastDownloaded, held.LastDownloaded, true},
+		date{"stored", a.BlobUpdated, held.BlobUpdated, false}, date{"last downloaded", downloaded, held.LastDownloaded, true},
 	)
 }
 

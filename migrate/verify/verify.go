@@ -63,6 +63,7 @@ type comparison struct {
 	source inventory.Source
 	opts   Options
 	report *Report
+	living bool // see inventory.Inventory
 }
 
 // Run compares. The report is never nil; the error is about what ended the comparison early.
@@ -71,7 +72,7 @@ func Run(ctx context.Context, target importer.Target, source inventory.Source, o
 	c := &comparison{ctx: ctx, target: target, source: source, opts: opts, report: &Report{}}
 	inv, err := source.Describe(ctx)
 	if err == nil {
-		c.report.Origin = inv.Origin
+		c.report.Origin, c.living = inv.Origin, inv.Living
 		if err = c.settings(inv); err == nil {
 			err = c.assets(inv)
 		}
@@ -151,7 +152,7 @@ func (c *comparison) asset(a *inventory.Asset) (string, error) {
 	case a.Uploader != held.Uploader || a.UploaderIP != held.UploaderIP:
 		return fmt.Sprintf("was uploaded by %q from %q here, and by %q from %q there", held.Uploader, held.UploaderIP, a.Uploader, a.UploaderIP), nil
 	}
-	why := dates(a, held)
+	why := c.dates(a, held)
 	if why == "" && !held.Updated.After(a.Updated) { // else something was changed here
 		why = lacking("attribute", a.Attributes, held.Format)
 	}
