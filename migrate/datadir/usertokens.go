@@ -48,7 +48,8 @@ func (d *Directory) readUserTokens(_ context.Context, inv *inventory.Inventory) 
 	return nil
 }
 
-// ownerOf gives the source of a token's owner, or why it lets nobody in.
+// ownerOf gives the source of a token's owner, or why it lets nobody in. It guesses nothing between users of one name: the other one may be
+// an administrator.
 func ownerOf(t *secrets.UserToken, a *inventory.Access) (source, why string) {
 	if t.Unknown != "" || t.Realm != "" {
 		return sourceOf(t.Realm), t.Unknown
@@ -56,8 +57,6 @@ func ownerOf(t *secrets.UserToken, a *inventory.Access) (source, why string) {
 	for _, u := range a.Users {
 		switch {
 		case u.ID != t.User:
-		case u.Source == access.SourceLocal:
-			return u.Source, ""
 		case source != "" && source != u.Source:
 			return "", "users of several realms have the name of its owner"
 		default:
