@@ -48,8 +48,10 @@ func covering(user, address string) map[string]tolerance {
 }
 
 func (b *bucket) settle(now time.Time, t tolerance) {
-	b.level = max(0, b.level-t.leak*now.Sub(b.at).Seconds())
-	b.at = now
+	if now.After(b.at) { // another attempt may have read the clock later
+		b.level = max(0, b.level-t.leak*now.Sub(b.at).Seconds())
+		b.at = now
+	}
 }
 
 // reserve gives the time to wait before an attempt, or a *ThrottledError when too many wait already.
