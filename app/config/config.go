@@ -62,7 +62,7 @@ type Config struct {
 
 // Records says how the database of all records is used.
 type Records struct {
-	// CacheBytes is the memory for pieces of it that are in use. A database of less than 512 MiB takes less.
+	// CacheBytes is the memory for pieces of it that are in use. A database of less than 768 MiB takes less.
 	CacheBytes int `yaml:"cache_bytes"`
 }
 
@@ -127,7 +127,7 @@ func Default() Config {
 			Connections: 16384, IdleTimeout: 75 * time.Second, HeaderTimeout: 30 * time.Second,
 			BodyTimeout: 60 * time.Second, DrainTimeout: 30 * time.Second,
 		},
-		Records: Records{CacheBytes: 32 << 20},
+		Records: Records{CacheBytes: 48 << 20},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 )
 
 // object is a JSON object whose members stand in a chosen order: clients of the old server print what they get.
@@ -15,35 +16,83 @@ type member struct {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (o object) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
+func (o object) MarshalJSON() ([]byte, error) { return appendJSON(nil, o) }
+
+// appendJSON appends a value without any white space. Long lists consist of objects and simple values: these are written in one pass,
+// where package json would go over the text of an object once more for each that it lies in.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case object:
+		return v.appendJSON(b)
+	case []object:
+		if v == nil {
+			return append(b, "null"...), nil
+		}
+		return appendList(b, v)
+	case string:
+		if plain(v) {
+			return append(append(append(b, '"'), v...), '"'), nil
+		}
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case int:
+		return strconv.AppendInt(b, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	}
+	text, err := compact(v)
+	return append(b, text...), err
+}
+
+func (o object) appendJSON(b []byte) (_ []byte, err error) {
+	b = append(b, '{')
 	for i, m := range o {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		name, err := compact(m.name)
-		if err != nil {
+		if b, err = appendJSON(b, m.name); err != nil {
 			return nil, err
 		}
-		value, err := compact(m.value)
-		if err != nil {
+		if b, err = appendJSON(append(b, ':'), m.value); err != nil {
 			return nil, err
 		}
-		b = append(append(append(b, name...), ':'), value...)
 	}
 	return append(b, '}'), nil
+}
+
+func appendList(b []byte, list []object) (_ []byte, err error) {
+	b = append(b, '[')
+	for i, o := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = o.appendJSON(b); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// plain reports whether a string stands in JSON as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // encode gives a value as the old server lays JSON out: two blanks per level of objects, a blank on both sides of a colon, arrays on
 // one line around their elements.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("rest: encode: %w", err)
+	b, err := appendJSON(nil, v)
+	if err != nil {
+		return nil, err
 	}
-	return layout(bytes.TrimRight(b.Bytes(), "\n")), nil
+	return layout(b), nil
 }
 
 // compact gives a value without any white space, as the old server writes validation errors.

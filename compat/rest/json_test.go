@@ -37,6 +37,29 @@ func TestEncodeLaysOutAsTheOldServer(t *testing.T) {
 	}
 }
 
+// TestObjectsAsPackageJSONWritesThem holds the short way for common values against the long one.
+func TestObjectsAsPackageJSONWritesThem(t *testing.T) {
+	text := "a\"b\\c\n\u2028<>&é\xff\x7f"
+	for want, v := range map[string]any{
+		`{}`: object(nil), `null`: []object(nil), `[]`: []object{}, `[{},{"a":null}]`: []object{{}, {{"a", nil}}},
+		`{"n":-3,"m":9007199254740993,"f":1.5,"t":true,"l":["x"],"o":{"b":{"c":{}}}}`: object{
+			{"n", -3}, {"m", int64(9007199254740993)}, {"f", 1.5}, {"t", true}, {"l", []string{"x"}}, {"o", object{{"b", object{{"c", object{}}}}}},
+		},
+		`{"a\"b\\c\n\u2028<>&é\ufffd` + "\x7f" + `":"a\"b\\c\n\u2028<>&é\ufffd` + "\x7f" + `"}`: object{{text, text}},
+	} {
+		got, err := appendJSON(nil, v)
+		if err != nil || string(got) != want {
+			t.Errorf("%s, %v\nwant %s", got, err, want)
+		}
+		if long, err := compact(v); err != nil || string(long) != want {
+			t.Errorf("package json: %s, %v\nwant %s", long, err, want)
+		}
+	}
+	if got, err := encode(object{{"a", []object{{{"f", func() {}}}}}}); err == nil {
+		t.Errorf("a function is %s", got)
+	}
+}
+
 func FuzzLayout(f *testing.F) {
 	f.Add(`{"a":[1,"b\\",{"c":null}]}`)
 	f.Fuzz(func(t *testing.T, in string) {

@@ -42,7 +42,7 @@ import (
 type Options struct {
 	Logger           *slog.Logger // default: no log
 	FS               disk.FS      // of log and checkpoints; default: the operating system's
-	CacheBytes       int          // of the tables' blocks in memory at most, reached by a large database; default 32 MiB
+	CacheBytes       int          // of the tables' blocks in memory at most, reached by a large database; default 48 MiB
 	WriteBufferBytes int          // of rows gathered before they become a table; twice this may be in memory; default 4 MiB
 	OpenTables       int          // tables of about 1 MiB kept open; default 500
 	SegmentBytes     int64        // of a log segment; default 16 MiB
@@ -62,7 +62,7 @@ func (o *Options) orDefault() Options {
 	if c.FS == nil {
 		c.FS = disk.OS{}
 	}
-	setDefault(&c.CacheBytes, 32<<20)
+	setDefault(&c.CacheBytes, 48<<20)
 	setDefault(&c.WriteBufferBytes, 4<<20)
 	setDefault(&c.OpenTables, 500)
 	setDefault(&c.SegmentBytes, 16<<20)
