@@ -37,12 +37,14 @@ var taggedRoutes = []struct{ path, list, made, put, secret string }{
 	{path: "settings/audit", put: `{"retentionDays":10}`},
 	{path: "oauth2", put: `{"clientId":"c","clientSecret":"a","idpAuthorizationUrl":"https://id.example.org/a","idpTokenUrl":"https://id.example.org/t","idpJwksUrl":"https://id.example.org/k"}`,
 		secret: `{"clientSecret":"b"}`},
+	{path: "settings/saml", put: `{"usernameAttribute":"uid","idpMetadata":` + idpMetadata + `}`},
 	{path: "system/read-only", put: `{"readOnly":true}`},
 }
 
 // TestTagsOfAll changes each document in two ways at once: one is refused. A tag tells of a change of secrets and not what they are.
 func TestTagsOfAll(t *testing.T) {
 	r := newRig(t)
+	r.do(admin, "PUT", "settings/saml", `{"usernameAttribute":"name","idpMetadata":`+idpMetadata+`}`)
 	for _, route := range taggedRoutes {
 		path, put := route.path, cmp.Or(route.put, route.made)
 		if route.made != "" {

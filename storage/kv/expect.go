@@ -68,6 +68,21 @@ func (s *Store) apply(ctx context.Context, ops []Op) error {
 	return err
 }
 
+// Expected gives ErrStale when the context expects a row to be another one than it is now. It is for changes that turn out to change nothing,
+// of which no batch comes.
+func Expected(ctx context.Context, now Row) error {
+	x, ok := ctx.Value(expectKey{}).(*expectation)
+	if !ok || x.row.Key != now.Key {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.met && x.row.Version != now.Version {
+		return ErrStale
+	}
+	return nil
+}
+
 // concerns gives the index of the operation that writes the expected row, -1 when there is none or the expectation was met before.
 func (x *expectation) concerns(ops []Op) int {
 	for i := range ops {

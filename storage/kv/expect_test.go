@@ -54,4 +54,16 @@ func TestExpect(t *testing.T) {
 	if err := store.Apply(kv.Expect(context.WithoutCancel(once), now), kv.Delete(key)); !errors.Is(err, kv.ErrStale) {
 		t.Errorf("a newer expectation: %v", err)
 	}
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		row  kv.Row
+		want error
+	}{
+		"no expectation": {ctx, now, nil}, "met": {once, seen(), nil}, "of another row": {kv.Expect(ctx, first), kv.Row{Key: other}, nil},
+		"as seen": {kv.Expect(ctx, seen()), seen(), nil}, "changed": {kv.Expect(ctx, first), seen(), kv.ErrStale}, "gone": {kv.Expect(ctx, first), kv.Row{Key: key}, kv.ErrStale},
+	} {
+		if err := kv.Expected(tt.ctx, tt.row); !errors.Is(err, tt.want) {
+			t.Errorf("nothing to change, %s: %v", name, err)
+		}
+	}
 }

@@ -79,8 +79,8 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	return *have.settings, nil
 }
 
-// Set stores settings, if they are others than those that are stored. Without a client secret they keep the one there is, unless it is to be shown to another host, under another
-// client id or less safely.
+// Set stores settings, if they are others than those that are stored. Without a client secret they keep the one there is, unless it is
+// to be shown to another host, under another client id or less safely.
 func (s *Service) Set(ctx context.Context, actor access.Actor, settings Settings) error {
 	if err := settings.Validate(); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s *Service) write(ctx context.Context, event audit.Event, edit func(kept *
 		}
 		next, err := edit(have.settings)
 		if errors.Is(err, errSame) || err == nil && next == nil && have.settings == nil {
-			return nil, nil
+			return nil, kv.Expected(ctx, kv.Row{Key: key(), Version: have.version})
 		}
 		if err != nil {
 			return nil, err

@@ -222,7 +222,7 @@ func (s *Service) set(ctx context.Context, actor access.Actor, settings Settings
 		}
 		created = have == nil
 		if have != nil && pair == nil && reflect.DeepEqual(have.settings, settings) {
-			return nil, nil // nobody's session ends for it
+			return nil, kv.Expected(ctx, kv.Row{Key: settingsKey(), Version: version}) // nobody's session ends for it
 		}
 		return s.operation(settings, used, version)
 	})
